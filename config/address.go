@@ -1,0 +1,98 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var (
+	hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?$`)
+
+	// Splunk's HTTP Event Collector lives under this path, and people copy URLs
+	// with and without it, or with one of the endpoints below it.
+	collectorPath = regexp.MustCompile(`/services/collector(/.*)?$`)
+)
+
+// address is what a listener binds: port 0 lets the system choose.
+func address() kind {
+	return text("an address as host:port, such as 127.0.0.1:8080 or :8080", func(s string) bool {
+		host, port, err := net.SplitHostPort(s)
+		if err != nil || !isPort(port) {
+			return false
+		}
+		return host == "" || isHost(host)
+	})
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == s
+}
+
+// isHost takes host names and IP addresses, IPv6 with a zone and without brackets.
+func isHost(s string) bool {
+	ip, _, _ := strings.Cut(s, "%")
+	return net.ParseIP(ip) != nil || hostName.MatchString(s)
+}
+
+const httpRule = "an HTTP or HTTPS URL with a host and without user, query or fragment"
+
+// httpURL drops a slash at the end, so that paths can be appended.
+func httpURL() kind {
+	return normalised(httpRule, func(s string) (string, bool) {
+		u, ok := parseURL(s, "http", "https")
+		if !ok {
+			return "", false
+		}
+		return baseURL(u, u.EscapedPath()), true
+	})
+}
+
+// collectorURL is the URL of a Splunk that takes events, without the
+// collector's path, which Drainline adds.
+func collectorURL() kind {
+	return normalised(httpRule, func(s string) (string, bool) {
+		u, ok := parseURL(s, "http", "https")
+		if !ok {
+			return "", false
+		}
+		return baseURL(u, collectorPath.ReplaceAllString(u.EscapedPath(), "")), true
+	})
+}
+
+func baseURL(u *url.URL, path string) string {
+	return u.Scheme + "://" + u.Host + strings.TrimRight(path, "/")
+}
+
+// natsURLs is one NATS server or several of a cluster, with commas between
+// them. A user in the URL would be printed by whoever prints the URL.
+func natsURLs() kind {
+	const rule = "nats://, tls://, ws:// or wss:// URLs with commas between them, without user (see bus.creds_file)"
+	return text(rule, func(s string) bool {
+		for one := range strings.SplitSeq(s, ",") {
+			if _, ok := parseURL(one, "nats", "tls", "ws", "wss"); !ok {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func parseURL(s string, schemes ...string) (*url.URL, bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return nil, false
+	}
+	if !isHost(u.Hostname()) || u.Port() == "" && strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) {
+		return nil, false
+	}
+	for _, scheme := range schemes {
+		if u.Scheme == scheme {
+			return u, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,144 @@
+// Package config is Drainline's configuration: what can be set, what it must
+// look like, and how files, environment and flags become one Config.
+package config
+
+import "time"
+
+// Config is a whole, validated configuration. It is not changed after loading:
+// a reload makes a new one.
+type Config struct {
+	Include      []string               `koanf:"include"`
+	Bus          Bus                    `koanf:"bus"`
+	Ingest       Ingest                 `koanf:"ingest"`
+	Destinations map[string]Destination `koanf:"destinations"`
+	Inspector    Inspector              `koanf:"inspector"`
+	Telemetry    Telemetry              `koanf:"telemetry"`
+	Admin        Admin                  `koanf:"admin"`
+}
+
+// Bus is the NATS JetStream that carries everything between the services.
+type Bus struct {
+	URL            string        `koanf:"url"`
+	Prefix         string        `koanf:"prefix"`
+	Replicas       int           `koanf:"replicas"`
+	ConnectTimeout time.Duration `koanf:"connect_timeout"`
+	CredsFile      string        `koanf:"creds_file"`
+	TLS            ClientTLS     `koanf:"tls"`
+	Raw            RawStream     `koanf:"raw"`
+	Dead           DeadStream    `koanf:"dead"`
+	Embedded       Embedded      `koanf:"embedded"`
+}
+
+// RawStream sizes the streams between ingest and transform.
+type RawStream struct {
+	MaxBytes Bytes `koanf:"max_bytes"`
+	Shards   int   `koanf:"shards"`
+}
+
+// DeadStream bounds what is kept of dead letters.
+type DeadStream struct {
+	MaxAge   time.Duration `koanf:"max_age"`
+	MaxBytes Bytes         `koanf:"max_bytes"`
+}
+
+// Embedded is the NATS server inside `drainline run`, used when bus.url is empty.
+type Embedded struct {
+	Dir      string `koanf:"dir"`
+	Sync     string `koanf:"sync"`
+	Listen   string `koanf:"listen"`
+	MaxBytes Bytes  `koanf:"max_bytes"`
+}
+
+// Ingest is what the doors share.
+type Ingest struct {
+	Hold      time.Duration `koanf:"hold"`
+	PublicURL string        `koanf:"public_url"`
+	Logplex   Logplex       `koanf:"logplex"`
+}
+
+// Logplex is the door for Heroku's log drains.
+type Logplex struct {
+	Listen      string                `koanf:"listen"`
+	TLS         ServerTLS             `koanf:"tls"`
+	Paths       []string              `koanf:"paths"`
+	MaxBody     Bytes                 `koanf:"max_body"`
+	QueryFields []string              `koanf:"query_fields"`
+	Credentials map[string]Credential `koanf:"credentials"`
+}
+
+// Credential lets drains in.
+type Credential struct {
+	User       string `koanf:"user"`
+	Secret     Secret `koanf:"secret"`
+	SecretFile string `koanf:"secret_file"`
+}
+
+// Destination is one Splunk HTTP Event Collector.
+type Destination struct {
+	URLs        []string      `koanf:"urls"`
+	Token       Secret        `koanf:"token"`
+	TokenFile   string        `koanf:"token_file"`
+	MaxBytes    Bytes         `koanf:"max_bytes"`
+	Gzip        bool          `koanf:"gzip"`
+	Timeout     time.Duration `koanf:"timeout"`
+	Batch       Batch         `koanf:"batch"`
+	Concurrency Concurrency   `koanf:"concurrency"`
+	Retry       Retry         `koanf:"retry"`
+	TLS         ClientTLS     `koanf:"tls"`
+}
+
+// Batch bounds one HEC request.
+type Batch struct {
+	MaxBytes  Bytes         `koanf:"max_bytes"`
+	MaxEvents int           `koanf:"max_events"`
+	Linger    time.Duration `koanf:"linger"`
+}
+
+// Concurrency bounds the HEC requests in flight.
+type Concurrency struct {
+	Max int `koanf:"max"`
+}
+
+// Retry spaces the tries of a request that failed for a reason that may pass.
+type Retry struct {
+	Initial time.Duration `koanf:"initial"`
+	Max     time.Duration `koanf:"max"`
+}
+
+// ClientTLS is how a connection that Drainline opens is secured.
+type ClientTLS struct {
+	CAFile             string `koanf:"ca_file"`
+	CertFile           string `koanf:"cert_file"`
+	KeyFile            string `koanf:"key_file"`
+	ServerName         string `koanf:"server_name"`
+	InsecureSkipVerify bool   `koanf:"insecure_skip_verify"`
+}
+
+// ServerTLS is how a listener is secured; both files empty means plain HTTP.
+type ServerTLS struct {
+	CertFile string `koanf:"cert_file"`
+	KeyFile  string `koanf:"key_file"`
+}
+
+// Inspector is the page that shows what would reach Splunk.
+type Inspector struct {
+	Listen    string `koanf:"listen"`
+	MaxEvents int    `koanf:"max_events"`
+}
+
+// Telemetry is what Drainline tells of itself.
+type Telemetry struct {
+	Logs Logs `koanf:"logs"`
+}
+
+// Logs shapes the program's own log.
+type Logs struct {
+	Level  string `koanf:"level"`
+	Format string `koanf:"format"`
+}
+
+// Admin is the listener for health, metrics and profiles.
+type Admin struct {
+	Listen string `koanf:"listen"`
+	Pprof  bool   `koanf:"pprof"`
+}

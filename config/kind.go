@@ -1,0 +1,233 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind is what a key's value must look like: its type and its bounds.
+type kind struct {
+	rule   string // completes "must be …"
+	secret bool
+	// parse turns what a file, the environment or a flag gives into the type of
+	// the Config's field, and reports whether the rule holds.
+	parse func(raw any) (any, bool)
+}
+
+func boolean() kind {
+	return kind{rule: "true or false", parse: func(raw any) (any, bool) {
+		switch raw {
+		case true, "true":
+			return true, true
+		case false, "false":
+			return false, true
+		default:
+			return nil, false
+		}
+	}}
+}
+
+func integer(least, most int) kind {
+	return kind{
+		rule: fmt.Sprintf("a whole number from %d to %d", least, most),
+		parse: func(raw any) (any, bool) {
+			n, ok := toInt(raw)
+			return n, ok && least <= n && n <= most
+		},
+	}
+}
+
+func oneOf(numbers ...int) kind {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = strconv.Itoa(n)
+	}
+	return kind{rule: alternatives(words), parse: func(raw any) (any, bool) {
+		n, ok := toInt(raw)
+		return n, ok && slices.Contains(numbers, n)
+	}}
+}
+
+func toInt(raw any) (int, bool) {
+	switch v := raw.(type) {
+	case int:
+		return v, true
+	case string:
+		n, err := strconv.Atoi(v)
+		return n, err == nil
+	default:
+		return 0, false
+	}
+}
+
+func choice(words ...string) kind {
+	return text(alternatives(words), func(s string) bool { return slices.Contains(words, s) })
+}
+
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+func duration(least, most time.Duration) kind {
+	return kind{
+		rule: fmt.Sprintf("a duration from %s to %s", formatDuration(least), formatDuration(most)),
+		parse: func(raw any) (any, bool) {
+			d, ok := toDuration(raw)
+			return d, ok && least <= d && d <= most
+		},
+	}
+}
+
+func toDuration(raw any) (time.Duration, bool) {
+	switch v := raw.(type) {
+	case time.Duration:
+		return v, true
+	case int: // a bare 0 needs no unit
+		return 0, v == 0
+	case string:
+		d, err := time.ParseDuration(v)
+		return d, err == nil
+	default:
+		return 0, false
+	}
+}
+
+// formatDuration leaves out the zero minutes and seconds that Duration.String
+// writes after full hours.
+func formatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func size(least, most Bytes) kind {
+	return kind{
+		rule: fmt.Sprintf("a size from %s to %s", least, most),
+		parse: func(raw any) (any, bool) {
+			b, ok := toBytes(raw)
+			return b, ok && least <= b && b <= most
+		},
+	}
+}
+
+// sizeOrZero is a size that may be 0, which leaves the choice to Drainline.
+func sizeOrZero(least, most Bytes) kind {
+	bounded := size(least, most)
+	return kind{
+		rule: "0 or " + bounded.rule,
+		parse: func(raw any) (any, bool) {
+			if b, ok := toBytes(raw); ok && b == 0 {
+				return b, true
+			}
+			return bounded.parse(raw)
+		},
+	}
+}
+
+func toBytes(raw any) (Bytes, bool) {
+	switch v := raw.(type) {
+	case Bytes:
+		return v, true
+	case int:
+		return Bytes(v), true
+	case string:
+		return parseBytes(v)
+	default:
+		return 0, false
+	}
+}
+
+// text is a string that satisfies ok. A number or boolean is refused even so:
+// YAML would already have changed what was written, such as 0123 or 1e5.
+func text(rule string, ok func(string) bool) kind {
+	return normalised(rule, func(s string) (string, bool) { return s, ok(s) })
+}
+
+// normalised is a string that is not kept as it is written.
+func normalised(rule string, tidy func(string) (string, bool)) kind {
+	return kind{rule: rule, parse: func(raw any) (any, bool) {
+		s, ok := raw.(string)
+		if !ok {
+			return nil, false
+		}
+		return tidy(s)
+	}}
+}
+
+// optional also takes empty text.
+func optional(k kind) kind {
+	parse := k.parse
+	k.rule = "empty or " + k.rule
+	k.parse = func(raw any) (any, bool) {
+		if raw == "" {
+			return "", true
+		}
+		return parse(raw)
+	}
+	return k
+}
+
+// secret is text that is kept as a Secret. Empty is the same as not given.
+func secret(rule string, ok func(string) bool) kind {
+	return kind{rule: rule, secret: true, parse: func(raw any) (any, bool) {
+		switch v := raw.(type) {
+		case Secret:
+			return v, v == "" || ok(v.Reveal())
+		case string:
+			return Secret(v), v == "" || ok(v)
+		default:
+			return nil, false
+		}
+	}}
+}
+
+// listOf is a list of different texts, or one text with commas between them,
+// which is how the environment gives a list.
+func listOf(item kind, least int, rule string) kind {
+	return kind{rule: rule, parse: func(raw any) (any, bool) {
+		items := toList(raw)
+		out := make([]string, 0, len(items))
+		for _, i := range items {
+			v, ok := item.parse(i)
+			s, isText := v.(string)
+			if !ok || !isText || slices.Contains(out, s) {
+				return nil, false
+			}
+			out = append(out, s)
+		}
+		return out, items != nil && len(out) >= least
+	}}
+}
+
+// toList returns nil for what is no list.
+func toList(raw any) []any {
+	items := []any{}
+	switch v := raw.(type) {
+	case []any:
+		return append(items, v...)
+	case []string:
+		for _, s := range v {
+			items = append(items, s)
+		}
+		return items
+	case string:
+		if v == "" {
+			return items
+		}
+		for s := range strings.SplitSeq(v, ",") {
+			items = append(items, strings.TrimSpace(s))
+		}
+		return items
+	default:
+		return nil
+	}
+}

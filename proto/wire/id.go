@@ -1,0 +1,104 @@
+package wire
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// ID is the identity of a request, block, batch or dead letter. Ids are made
+// here and never taken from a stream's sequence, which JetStream may reuse after
+// damage.
+type ID [16]byte
+
+// String is the id in lower-case hexadecimal, as it stands in Nats-Msg-Id.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// IsZero reports whether the id was never set.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// ToID takes an id out of a message. Anything but 16 bytes gives the zero id.
+func ToID(b []byte) ID {
+	var id ID
+	if len(b) == len(id) {
+		copy(id[:], b)
+	}
+	return id
+}
+
+// RandomID is for blocks, and for requests whose sender named nothing that a
+// retry would repeat.
+func RandomID() ID {
+	var id ID
+	_, _ = rand.Read(id[:]) // never fails since Go 1.24
+	return id
+}
+
+// RequestID identifies a Logplex batch. Logplex repeats the frame id on every
+// retry of a batch and may change the body, so the body is not part of it.
+func RequestID(principal, drainToken, frameID string) ID {
+	return hash("request", principal, drainToken, frameID)
+}
+
+// ShuttleRequestID identifies a request of a sender without frame ids:
+// log-shuttle repeats its X-Request-Id and its body.
+func ShuttleRequestID(principal, requestID string, body []byte) ID {
+	sum := sha256.Sum256(body)
+	return hash("shuttle", principal, requestID, string(sum[:]))
+}
+
+// LossID identifies a notice of loss (an L10 frame) that heads a request. A
+// retry may carry a new notice, so the notice's text is part of its id.
+func LossID(request ID, notice []byte) ID {
+	return hash("loss", string(request[:]), string(notice))
+}
+
+// PartID identifies one part of a request that does not fit a block.
+func PartID(request ID, part int) ID {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(part)) //nolint:gosec // parts are bounded by the size of a body
+	return hash("part", string(request[:]), string(n[:]))
+}
+
+// BatchID identifies what one block gave one destination: the same block gives
+// the same ids again after a crash, and the stream of events stores them once.
+func BatchID(block ID, destination string, firstFrame, lastFrame uint32) ID {
+	var frames [8]byte
+	binary.BigEndian.PutUint32(frames[:4], firstFrame)
+	binary.BigEndian.PutUint32(frames[4:], lastFrame)
+	return hash("batch", string(block[:]), destination, string(frames[:]))
+}
+
+// DeadID identifies a dead letter by what died (a block's, batch's or payload's
+// id), where and why.
+func DeadID(of ID, stage, reason string) ID {
+	return hash("dead", string(of[:]), stage, reason)
+}
+
+// PayloadID identifies a payload that cannot be read any more.
+func PayloadID(payload []byte) ID { return hash("payload", string(payload)) }
+
+// hash joins the parts with their lengths, so that no two lists of parts are
+// written the same.
+func hash(parts ...string) ID {
+	h := sha256.New()
+	var size [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
+		h.Write([]byte(p))
+	}
+	var sum [sha256.Size]byte
+	return ID(h.Sum(sum[:0])[:len(ID{})])
+}
+
+// ParseID reads what String wrote.
+func ParseID(s string) (ID, bool) {
+	var id ID
+	if len(s) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(s))
+	return id, err == nil
+}

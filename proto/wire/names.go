@@ -1,0 +1,59 @@
+package wire
+
+import "strconv"
+
+// Durable consumers. All instances of a service share one; add an instance and
+// the work spreads.
+const (
+	TransformConsumer = "transform"
+	ShipperConsumer   = "shipper"
+)
+
+// Headers of bus messages. Names are case-sensitive on NATS, so trace context
+// is written in the lower case that W3C gives it.
+const (
+	HeaderMsgID       = "Nats-Msg-Id"
+	HeaderTraceparent = "traceparent"
+	HeaderTracestate  = "tracestate"
+)
+
+// Stages, as they stand in dead letters.
+const (
+	StageIngest    = "ingest"
+	StageTransform = "transform"
+	StageShipper   = "shipper"
+)
+
+// Names makes the names of streams and subjects under one prefix, which lets
+// several installations share a NATS account.
+type Names struct{ Prefix string }
+
+// Shard names the n-th unordered shard of the raw streams.
+func Shard(n int) string { return "s" + strconv.Itoa(n) }
+
+// RawStream is the stream between ingest and transform of one shard.
+func (n Names) RawStream(shard string) string { return n.Prefix + "_raw_" + shard }
+
+// RawSubject is where ingest publishes RawBlocks of one shard.
+func (n Names) RawSubject(shard string) string { return n.Prefix + ".raw." + shard }
+
+// EventsStream is the stream between transform and the shipper of one destination.
+func (n Names) EventsStream(destination string) string { return n.Prefix + "_events_" + destination }
+
+// EventsSubject is where transform publishes EventBatches of one destination.
+func (n Names) EventsSubject(destination string) string { return n.Prefix + ".events." + destination }
+
+// DeadStream keeps every stage's dead letters.
+func (n Names) DeadStream() string { return n.Prefix + "_dead" }
+
+// DeadSubject is where a stage publishes DeadBlocks of one reason code.
+func (n Names) DeadSubject(stage, reason string) string {
+	return n.Prefix + ".dead." + stage + "." + reason
+}
+
+// DeadSubjects matches every dead letter.
+func (n Names) DeadSubjects() string { return n.Prefix + ".dead.>" }
+
+// SeenSubject is where instances of ingest tell each other, over core NATS,
+// which requests they have stored.
+func (n Names) SeenSubject() string { return n.Prefix + ".seen" }

@@ -1,0 +1,39 @@
+package bus
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrClosed is what a Consumer and a BlockWriter return once they are closed.
+var ErrClosed = errors.New("bus: closed")
+
+// RetryError says that the bus did not store a message for a reason that may
+// pass: it is unreachable, slow or full. The same id may be published again.
+type RetryError struct {
+	// After is how long to wait before another try; zero leaves it to the caller.
+	After time.Duration
+	Err   error
+}
+
+func (e *RetryError) Error() string { return "bus does not store: " + e.Err.Error() }
+func (e *RetryError) Unwrap() error { return e.Err }
+
+// PermanentError says that a message can never be stored as it is.
+type PermanentError struct{ Err error }
+
+func (e *PermanentError) Error() string { return "bus refuses: " + e.Err.Error() }
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// UnsettledError says that the caller's time was up while its requests were on
+// their way: they may be stored later. Done gives the outcome when it is known.
+type UnsettledError struct {
+	Err     error
+	outcome <-chan error
+}
+
+func (e *UnsettledError) Error() string { return "bus has not answered yet: " + e.Err.Error() }
+func (e *UnsettledError) Unwrap() error { return e.Err }
+
+// Done delivers one value, the outcome: nil when the requests have been stored.
+func (e *UnsettledError) Done() <-chan error { return e.outcome }

@@ -1,0 +1,89 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drainline/drainline/proto/wire"
+)
+
+const (
+	// A leader that went away answers nothing; a new one is there within two
+	// seconds, so tries against a cluster are short.
+	publishTry = 500 * time.Millisecond
+	// The embedded server is never elected: a slow answer is a slow disk.
+	publishTryLocal = 5 * time.Second
+
+	publishPause    = 10 * time.Millisecond
+	publishPauseMax = 500 * time.Millisecond
+)
+
+// JetStream's error codes that decide about another try.
+const (
+	codeMessageTooLarge = 10054 // over the stream's max_msg_size
+	codeHeaderTooLarge  = 10097 // over 64 KiB of headers
+)
+
+// Msg is one message to store.
+type Msg struct {
+	// ID makes tries of the same message one message.
+	ID          wire.ID
+	Subject     string
+	Traceparent string
+	Tracestate  string
+	Payload     []byte
+}
+
+// Publish returns nil once the message is stored, and tries until then or until
+// ctx ends (*RetryError). What can never be stored comes back at once
+// (*PermanentError). Payload must not change until Publish returns.
+func (c *Conn) Publish(ctx context.Context, m Msg) error {
+	out := &nats.Msg{Subject: m.Subject, Data: m.Payload, Header: nats.Header{wire.HeaderMsgID: {m.ID.String()}}}
+	if m.Traceparent != "" {
+		out.Header[wire.HeaderTraceparent] = []string{m.Traceparent}
+	}
+	if m.Tracestate != "" {
+		out.Header[wire.HeaderTracestate] = []string{m.Tracestate}
+	}
+	try := publishTry
+	if c.local {
+		try = publishTryLocal
+	}
+	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
+		err := c.publishOnce(ctx, out, try)
+		if err == nil {
+			return nil
+		}
+		if isPermanent(err) {
+			return &PermanentError{Err: fmt.Errorf("%s: %w", m.Subject, err)}
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+		case <-ctx.Done():
+			return &RetryError{After: pause, Err: fmt.Errorf("%s: %w", m.Subject, err)}
+		}
+	}
+}
+
+func (c *Conn) publishOnce(ctx context.Context, m *nats.Msg, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// Retries are ours: nats.go's own wait for a stream to appear would hide the
+	// reason and the time it takes.
+	_, err := c.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	return err //nolint:wrapcheck // wrapped by Publish
+}
+
+func isPermanent(err error) bool {
+	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
+		return true
+	}
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeMessageTooLarge || api.ErrorCode == codeHeaderTooLarge)
+}

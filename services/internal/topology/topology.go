@@ -1,0 +1,219 @@
+// Package topology is the streams and consumers Drainline needs: it works them
+// out from the configuration, creates and updates them, and tells what differs.
+package topology
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+)
+
+// Shares of an embedded server's capacity, in percent. The rest is room for what
+// JetStream writes beside messages.
+const (
+	eventsShare = 60
+	rawShare    = 20
+	deadShare   = 5
+)
+
+// Bounds of streams on a NATS server of its own, where the configuration names none.
+const (
+	externalRaw    = 4 << 30
+	externalEvents = 16 << 30
+	externalDead   = 1 << 30
+)
+
+// codeDiskReserved is JetStream's refusal to reserve more than its storage limit.
+const codeDiskReserved = 10047
+
+// Stream is one stream and its one durable consumer, if it is consumed.
+type Stream struct {
+	Config   jetstream.StreamConfig
+	Consumer *jetstream.ConsumerConfig
+}
+
+// Plan is everything that has to exist on the bus.
+type Plan struct{ Streams []Stream }
+
+// New plans for a configuration. Capacity is what an embedded server may store,
+// in bytes; zero means that the server is not ours.
+func New(c *config.Config, capacity int64) Plan {
+	names := wire.Names{Prefix: c.Bus.Prefix}
+	share := func(set config.Bytes, percent, parts, external int64) int64 {
+		switch {
+		case set > 0:
+			return int64(set)
+		case capacity > 0:
+			return capacity * percent / 100 / parts
+		default:
+			return external
+		}
+	}
+	var p Plan
+	shards := int64(c.Bus.Raw.Shards)
+	for n := range c.Bus.Raw.Shards {
+		shard := wire.Shard(n)
+		s := stream(names.RawStream(shard), names.RawSubject(shard), c.Bus.Replicas,
+			share(c.Bus.Raw.MaxBytes, rawShare, shards, externalRaw))
+		s.Duplicates = wire.RawDedupWindow
+		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.TransformConsumer)})
+	}
+	for _, name := range Destinations(c) {
+		s := stream(names.EventsStream(name), names.EventsSubject(name), c.Bus.Replicas,
+			share(c.Destinations[name].MaxBytes, eventsShare, int64(len(c.Destinations)), externalEvents))
+		s.Duplicates = wire.EventsDedupWindow
+		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.ShipperConsumer)})
+	}
+	dead := stream(names.DeadStream(), names.DeadSubjects(), c.Bus.Replicas, share(c.Bus.Dead.MaxBytes, deadShare, 1, externalDead))
+	dead.Retention = jetstream.LimitsPolicy
+	dead.MaxAge = c.Bus.Dead.MaxAge
+	dead.Duplicates = min(wire.EventsDedupWindow, c.Bus.Dead.MaxAge)
+	p.Streams = append(p.Streams, Stream{Config: dead})
+	return p
+}
+
+// Destinations are the names of the configured destinations, in order.
+func Destinations(c *config.Config) []string {
+	names := make([]string, 0, len(c.Destinations))
+	for name := range c.Destinations {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// All streams refuse new messages when they are full: JetStream's own way of
+// dropping old ones would be silent.
+func stream(name, subject string, replicas int, maxBytes int64) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: name, Subjects: []string{subject}, Retention: jetstream.WorkQueuePolicy,
+		Discard: jetstream.DiscardNew, MaxBytes: maxBytes, MaxMsgs: -1, Replicas: replicas, Storage: jetstream.FileStorage,
+	}
+}
+
+func consumer(name string) *jetstream.ConsumerConfig {
+	return &jetstream.ConsumerConfig{
+		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: bus.AckWait,
+		MaxAckPending: bus.MaxAckPending, MaxDeliver: -1,
+	}
+}
+
+// Apply creates what is missing and updates what differs. It deletes nothing.
+func (p Plan) Apply(ctx context.Context, c *bus.Conn) error {
+	js := c.JetStream()
+	for _, s := range p.Streams {
+		if _, err := js.CreateOrUpdateStream(ctx, s.Config); err != nil {
+			return streamError(s, err)
+		}
+		if s.Consumer == nil {
+			continue
+		}
+		if _, err := js.CreateOrUpdateConsumer(ctx, s.Config.Name, *s.Consumer); err != nil {
+			return fmt.Errorf("stream %s: consumer %s: %w", s.Config.Name, s.Consumer.Durable, err)
+		}
+	}
+	return nil
+}
+
+// Ensure creates what is missing and leaves the rest as it is. It returns one
+// sentence for everything that differs from the plan.
+func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, err error) {
+	js := c.JetStream()
+	for _, want := range p.Streams {
+		s, err := js.Stream(ctx, want.Config.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			s, err = js.CreateStream(ctx, want.Config)
+		}
+		if err != nil {
+			return differences, streamError(want, err)
+		}
+		differences = append(differences, compareStream(want.Config, s.CachedInfo().Config)...)
+		if want.Consumer == nil {
+			continue
+		}
+		k, err := s.Consumer(ctx, want.Consumer.Durable)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			k, err = s.CreateConsumer(ctx, *want.Consumer)
+		}
+		if err != nil {
+			return differences, fmt.Errorf("stream %s: consumer %s: %w", want.Config.Name, want.Consumer.Durable, err)
+		}
+		differences = append(differences, compareConsumer(want.Config.Name, *want.Consumer, k.CachedInfo().Config)...)
+	}
+	return differences, nil
+}
+
+func streamError(s Stream, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == codeDiskReserved {
+		return fmt.Errorf("stream %s: the server has no room for %d bytes: lower its max_bytes or raise the server's storage limit: %w",
+			s.Config.Name, s.Config.MaxBytes, err)
+	}
+	return fmt.Errorf("stream %s: %w", s.Config.Name, err)
+}
+
+func compareStream(want, got jetstream.StreamConfig) []string {
+	var d differences
+	d.compare(want.Name, "subjects", fmt.Sprint(want.Subjects), fmt.Sprint(got.Subjects))
+	d.compare(want.Name, "retention", want.Retention.String(), got.Retention.String())
+	d.compare(want.Name, "discard", want.Discard.String(), got.Discard.String())
+	d.compare(want.Name, "storage", want.Storage.String(), got.Storage.String())
+	d.compare(want.Name, "max_bytes", want.MaxBytes, got.MaxBytes)
+	d.compare(want.Name, "max_age", want.MaxAge, got.MaxAge)
+	d.compare(want.Name, "replicas", max(want.Replicas, 1), got.Replicas)
+	d.compare(want.Name, "duplicate_window", want.Duplicates, got.Duplicates)
+	return d
+}
+
+func compareConsumer(stream string, want, got jetstream.ConsumerConfig) []string {
+	var d differences
+	what := stream + " consumer " + want.Durable
+	d.compare(what, "ack_policy", want.AckPolicy.String(), got.AckPolicy.String())
+	d.compare(what, "ack_wait", want.AckWait, got.AckWait)
+	d.compare(what, "max_ack_pending", want.MaxAckPending, got.MaxAckPending)
+	d.compare(what, "max_deliver", want.MaxDeliver, cmp.Or(got.MaxDeliver, -1))
+	return d
+}
+
+type differences []string
+
+func (d *differences) compare(what, key string, want, got any) {
+	if want != got {
+		*d = append(*d, fmt.Sprintf("%s: %s is %v, the configuration says %v", what, key, got, want))
+	}
+}
+
+// Holding is what a stream holds now.
+type Holding struct {
+	Name     string
+	Messages uint64
+	Bytes    uint64
+	MaxBytes int64
+	Oldest   time.Time
+}
+
+// Holdings says what the planned streams hold.
+func (p Plan) Holdings(ctx context.Context, c *bus.Conn) ([]Holding, error) {
+	holdings := make([]Holding, 0, len(p.Streams))
+	for _, planned := range p.Streams {
+		s, err := c.JetStream().Stream(ctx, planned.Config.Name)
+		if err != nil {
+			return holdings, streamError(planned, err)
+		}
+		info := s.CachedInfo()
+		holdings = append(holdings, Holding{
+			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes,
+			MaxBytes: info.Config.MaxBytes, Oldest: info.State.FirstTime,
+		})
+	}
+	return holdings, nil
+}

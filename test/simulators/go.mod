@@ -1,0 +1,3 @@
+module github.com/drainline/drainline/test/simulators
+
+go 1.26.0

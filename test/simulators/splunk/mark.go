@@ -1,0 +1,70 @@
+package splunk
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Marks that a player leaves in the text of a message, so that both ends can count it and time it: id=<any token> and
+// t=<unix nanoseconds>.
+const (
+	idKey   = "id="
+	timeKey = "t="
+)
+
+// ID returns the token after the last "id=" in an event's text or in its JSON, or "". The mark stands at the start or behind a
+// character that is no part of a word, so request_id= is not one.
+func ID(text string) string {
+	return string(mark([]byte(text), idKey))
+}
+
+// mark returns what stands behind the last key in text, up to white space, a quote, a backslash or a comma. It is nil without one.
+func mark(text []byte, key string) []byte {
+	for end := len(text); ; {
+		at := bytes.LastIndex(text[:end], []byte(key))
+		if at < 0 {
+			return nil
+		}
+		if at == 0 || !wordByte(text[at-1]) {
+			value := text[at+len(key):]
+			if stop := slices.IndexFunc(value, endsMark); stop >= 0 {
+				value = value[:stop]
+			}
+			if len(value) > 0 {
+				return value
+			}
+		}
+		end = at
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func endsMark(c byte) bool {
+	return c <= ' ' || c == '"' || c == '\\' || c == ','
+}
+
+// measure adds the age of an event that tells when it was made.
+func (s *Splunk) measure(now int64, event []byte) {
+	if made, err := strconv.ParseInt(string(mark(event, timeKey)), 10, 64); err == nil {
+		s.latency.add(now - made)
+	}
+}
+
+// record adds ids to the ledger, and first to Options.Ledger. The caller holds s.indexing.
+func (s *Splunk) record(ids [][]byte) error {
+	if s.options.Ledger != nil && len(ids) > 0 {
+		lines := append(bytes.Join(ids, []byte{'\n'}), '\n')
+		if _, err := s.options.Ledger.Write(lines); err != nil {
+			return fmt.Errorf("write ledger: %w", err)
+		}
+	}
+	for _, id := range ids {
+		s.ledger.add(id)
+	}
+	return nil
+}
