@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,28 +39,21 @@ func isHost(s string) bool {
 	return net.ParseIP(ip) != nil || hostName.MatchString(s)
 }
 
-const httpRule = "an HTTP or HTTPS URL with a host and without user, query or fragment"
-
 // httpURL drops a slash at the end, so that paths can be appended.
 func httpURL() kind {
-	return normalised(httpRule, func(s string) (string, bool) {
+	return normalised("an HTTP or HTTPS URL with a host and without user, query or fragment", func(s string) (string, bool) {
 		u, ok := parseURL(s, "http", "https")
-		if !ok {
-			return "", false
-		}
-		return baseURL(u, u.EscapedPath()), true
+		return baseURL(u, u.EscapedPath()), ok
 	})
 }
 
-// collectorURL is the URL of a Splunk that takes events, without the
-// collector's path, which Drainline adds.
-func collectorURL() kind {
-	return normalised(httpRule, func(s string) (string, bool) {
+// collectorURLs are URLs of Splunks that take events, without the collector's
+// path, which Drainline adds.
+func collectorURLs() kind {
+	const rule = "a list of different HTTP or HTTPS URLs with a host and without user, query or fragment, at least one"
+	return listOf(rule, 1, func(s string) (string, bool) {
 		u, ok := parseURL(s, "http", "https")
-		if !ok {
-			return "", false
-		}
-		return baseURL(u, collectorPath.ReplaceAllString(u.EscapedPath(), "")), true
+		return baseURL(u, collectorPath.ReplaceAllString(u.EscapedPath(), "")), ok
 	})
 }
 
@@ -84,15 +78,10 @@ func natsURLs() kind {
 func parseURL(s string, schemes ...string) (*url.URL, bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
-		return nil, false
+		return &url.URL{}, false
 	}
-	if !isHost(u.Hostname()) || u.Port() == "" && strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) {
-		return nil, false
+	if strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) || !isHost(u.Hostname()) {
+		return &url.URL{}, false
 	}
-	for _, scheme := range schemes {
-		if u.Scheme == scheme {
-			return u, true
-		}
-	}
-	return nil, false
+	return u, slices.Contains(schemes, u.Scheme)
 }

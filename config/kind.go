@@ -11,18 +11,30 @@ import (
 // kind is what a key's value must look like: its type and its bounds.
 type kind struct {
 	rule   string // completes "must be …"
+	text   bool   // a string, or a Secret
 	secret bool
 	// parse turns what a file, the environment or a flag gives into the type of
 	// the Config's field, and reports whether the rule holds.
 	parse func(raw any) (any, bool)
 }
 
+func (k kind) fits(raw any) bool {
+	_, ok := k.parse(raw)
+	return ok
+}
+
+// How the environment gives a boolean.
+const (
+	on  = "true"
+	off = "false"
+)
+
 func boolean() kind {
 	return kind{rule: "true or false", parse: func(raw any) (any, bool) {
 		switch raw {
-		case true, "true":
+		case true, on:
 			return true, true
-		case false, "false":
+		case false, off:
 			return false, true
 		default:
 			return nil, false
@@ -30,12 +42,13 @@ func boolean() kind {
 	}}
 }
 
-func integer(least, most int) kind {
+// count is a whole number of at least one.
+func count(most int) kind {
 	return kind{
-		rule: fmt.Sprintf("a whole number from %d to %d", least, most),
+		rule: fmt.Sprintf("a whole number from 1 to %d", most),
 		parse: func(raw any) (any, bool) {
 			n, ok := toInt(raw)
-			return n, ok && least <= n && n <= most
+			return n, ok && 1 <= n && n <= most
 		},
 	}
 }
@@ -148,19 +161,22 @@ func toBytes(raw any) (Bytes, bool) {
 
 // text is a string that satisfies ok. A number or boolean is refused even so:
 // YAML would already have changed what was written, such as 0123 or 1e5.
-func text(rule string, ok func(string) bool) kind {
-	return normalised(rule, func(s string) (string, bool) { return s, ok(s) })
-}
+func text(rule string, ok func(string) bool) kind { return normalised(rule, as(ok)) }
 
-// normalised is a string that is not kept as it is written.
+// normalised is a string that is not always kept as it is written.
 func normalised(rule string, tidy func(string) (string, bool)) kind {
-	return kind{rule: rule, parse: func(raw any) (any, bool) {
+	return kind{rule: rule, text: true, parse: func(raw any) (any, bool) {
 		s, ok := raw.(string)
 		if !ok {
 			return nil, false
 		}
 		return tidy(s)
 	}}
+}
+
+// as keeps a string as it is written.
+func as(ok func(string) bool) func(string) (string, bool) {
+	return func(s string) (string, bool) { return s, ok(s) }
 }
 
 // optional also takes empty text.
@@ -178,7 +194,7 @@ func optional(k kind) kind {
 
 // secret is text that is kept as a Secret. Empty is the same as not given.
 func secret(rule string, ok func(string) bool) kind {
-	return kind{rule: rule, secret: true, parse: func(raw any) (any, bool) {
+	return kind{rule: rule, text: true, secret: true, parse: func(raw any) (any, bool) {
 		switch v := raw.(type) {
 		case Secret:
 			return v, v == "" || ok(v.Reveal())
@@ -190,16 +206,16 @@ func secret(rule string, ok func(string) bool) kind {
 	}}
 }
 
-// listOf is a list of different texts, or one text with commas between them,
-// which is how the environment gives a list.
-func listOf(item kind, least int, rule string) kind {
+// listOf is a list of different strings, or one string with commas between
+// them, which is how the environment gives a list.
+func listOf(rule string, least int, tidy func(string) (string, bool)) kind {
 	return kind{rule: rule, parse: func(raw any) (any, bool) {
 		items := toList(raw)
 		out := make([]string, 0, len(items))
-		for _, i := range items {
-			v, ok := item.parse(i)
-			s, isText := v.(string)
-			if !ok || !isText || slices.Contains(out, s) {
+		for _, item := range items {
+			s, isText := item.(string)
+			s, ok := tidy(s)
+			if !isText || !ok || slices.Contains(out, s) {
 				return nil, false
 			}
 			out = append(out, s)

@@ -64,27 +64,7 @@ const maxShown = 100
 
 // show makes a value, or a key, printable in one line of moderate length.
 func show(raw any) string {
-	var s string
-	switch v := raw.(type) {
-	case string:
-		s = hideUserinfo(v)
-	case []any:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = show(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case []string:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = show(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case map[string]any, map[any]any:
-		return "a section"
-	default:
-		s = fmt.Sprint(v)
-	}
+	s := plain(raw)
 	if len(s) > maxShown {
 		s = strings.ToValidUTF8(s[:maxShown], "") + "…"
 	}
@@ -92,4 +72,27 @@ func show(raw any) string {
 		s = strconv.Quote(s)
 	}
 	return s
+}
+
+func plain(raw any) string {
+	switch v := raw.(type) {
+	case string:
+		return hideUserinfo(v)
+	case []any:
+		return plainList(v)
+	case []string:
+		return plainList(v)
+	case map[string]any, map[any]any:
+		return "a section"
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func plainList[T any](list []T) string {
+	items := make([]string, len(list))
+	for i, item := range list {
+		items[i] = plain(item)
+	}
+	return "[" + strings.Join(items, ", ") + "]"
 }

@@ -79,7 +79,7 @@ const (
 // (AppendBatch).
 func AppendEvent(dst []byte, e *Event) []byte {
 	dst, at := open(dst, batchEvents)
-	dst = appendUint(dst, eventTime, uint64(e.TimeNS)) //nolint:gosec // int64 on the wire is its two's complement
+	dst = appendUint(dst, eventTime, uint64(e.TimeNS))
 	dst = appendString(dst, eventHost, e.Host)
 	dst = appendString(dst, eventSource, e.Source)
 	dst = appendString(dst, eventSourcetype, e.Sourcetype)
@@ -90,7 +90,7 @@ func AppendEvent(dst []byte, e *Event) []byte {
 		f := &e.Fields[i]
 		size := sizeBytes(len(f.Name)) + sizeBytes(len(f.JSON))
 		dst = protowire.AppendTag(dst, eventFields, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(size)) //nolint:gosec // a length
+		dst = protowire.AppendVarint(dst, uint64(size))
 		dst = appendString(dst, fieldName, f.Name)
 		dst = appendBytes(dst, fieldJSON, f.JSON)
 	}
@@ -122,11 +122,11 @@ func appendOrigin(dst []byte, o *Origin) []byte {
 	if !o.RequestID.IsZero() {
 		dst = appendBytes(dst, originRequest, o.RequestID[:])
 	}
-	dst = appendUint(dst, originDoor, uint64(o.Door)) //nolint:gosec // doors are small and positive
+	dst = appendUint(dst, originDoor, uint64(o.Door))
 	dst = appendString(dst, originCredential, o.Credential)
 	dst = appendString(dst, originDrain, o.DrainToken)
 	dst = appendString(dst, originApp, o.App)
-	dst = appendUint(dst, originReceived, uint64(o.ReceivedNS)) //nolint:gosec // int64 on the wire is its two's complement
+	dst = appendUint(dst, originReceived, uint64(o.ReceivedNS))
 	if o.Traceparent != "" || o.Tracestate != "" {
 		var trace int
 		dst, trace = open(dst, originTrace)
@@ -208,9 +208,9 @@ func ScanBatch(message []byte, b *Batch) error {
 		case batchDestination:
 			b.Destination = alias(data)
 		case batchFirst:
-			b.FirstFrame = uint32(number) //nolint:gosec // as protobuf defines it: the low 32 bits
+			b.FirstFrame = uint32(number)
 		case batchLast:
-			b.LastFrame = uint32(number) //nolint:gosec // as protobuf defines it: the low 32 bits
+			b.LastFrame = uint32(number)
 		case batchOrigins:
 			var o Origin
 			if err := scanOrigin(data, &o); err != nil {
@@ -250,7 +250,7 @@ func scanOrigin(message []byte, o *Origin) error {
 			if number > math.MaxInt32 {
 				return errNumber
 			}
-			o.Door = drainlinev1.Door(number) //nolint:gosec // checked above
+			o.Door = drainlinev1.Door(number)
 		case originCredential:
 			o.Credential = alias(data)
 		case originDrain:
@@ -258,7 +258,7 @@ func scanOrigin(message []byte, o *Origin) error {
 		case originApp:
 			o.App = alias(data)
 		case originReceived:
-			o.ReceivedNS = int64(number) //nolint:gosec // int64 on the wire is its two's complement
+			o.ReceivedNS = int64(number)
 		case originTrace:
 			return scan(data, func(field protowire.Number, _ uint64, data []byte) error {
 				switch field {
@@ -279,7 +279,7 @@ func scanEvent(message []byte, e *Event) error {
 	return scan(message, func(field protowire.Number, number uint64, data []byte) error {
 		switch field {
 		case eventTime:
-			e.TimeNS = int64(number) //nolint:gosec // int64 on the wire is its two's complement
+			e.TimeNS = int64(number)
 		case eventHost:
 			e.Host = alias(data)
 		case eventSource:
@@ -296,7 +296,7 @@ func scanEvent(message []byte, e *Event) error {
 			e.Fields = append(e.Fields, Field{})
 			return scanField(data, &e.Fields[len(e.Fields)-1])
 		case eventOrigin:
-			e.Origin = uint32(number) //nolint:gosec // as protobuf defines it: the low 32 bits
+			e.Origin = uint32(number)
 		case eventKind:
 			e.Kind = alias(data)
 		case eventCode:
@@ -368,4 +368,4 @@ func scan(message []byte, take func(field protowire.Number, number uint64, data 
 
 // alias is the text of b without a copy, valid while b is unchanged. Copying
 // eight short strings an event would cost more than reading the event.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // audited: see above

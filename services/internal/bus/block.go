@@ -3,17 +3,31 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 )
 
-// maxWaiting bounds the requests that wait for their block in one BlockWriter,
-// in bytes.
-const maxWaiting = 64 << 20
+const (
+	// maxWaiting bounds the requests that wait for their block in one BlockWriter,
+	// in bytes.
+	maxWaiting = 64 << 20
+
+	// blockEnvelope is what a block's id and its sealing add at most, in bytes.
+	blockEnvelope = 64
+	// maxRequest bounds one encoded request, so that a block of it alone can be
+	// published however badly it compresses.
+	maxRequest = wire.MaxPayload - blockEnvelope
+)
+
+// Field numbers of drainline.v1.RawBlock.
+const blockID, blockRequests = 1, 2
 
 // BlockWriter merges requests into RawBlocks and stores them, one publish in
 // flight. A lone request goes at once; whatever arrives while a block is being
@@ -24,24 +38,23 @@ type BlockWriter struct {
 	subject string
 	stop    context.CancelFunc
 	done    chan struct{}
+	wake    chan struct{}
+	room    *semaphore.Weighted // of maxWaiting bytes; first come, first served
 
 	mu      sync.Mutex
 	closed  bool
-	bytes   int
 	waiting []*appended
-	wake    chan struct{}
-	room    chan struct{} // closed and renewed when waiting shrinks
 }
 
-// appended is the requests of one Append; a block takes all of them or leaves
-// the rest for the next.
+// appended is the requests of one Append. A block takes as many as it has room
+// for and leaves the rest to the next.
 type appended struct {
-	requests []*drainlinev1.Request
-	sizes    []int // encoded, of each request
-	taken    int // requests that are in a block already
-	stored   int
-	err      error
-	outcome  chan error // one value, buffered
+	encoded []byte // the requests as a RawBlock holds them, one after another
+	ends    []int  // where each of them ends
+	taken   int    // requests that are in a block already
+	settled int    // requests whose block has an outcome
+	err     error
+	outcome chan error // one value, buffered
 }
 
 // NewBlockWriter starts a writer for one shard. Close it.
@@ -49,23 +62,24 @@ func NewBlockWriter(c *Conn, shard string) *BlockWriter {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &BlockWriter{
 		conn: c, subject: c.names.RawSubject(shard), stop: cancel, done: make(chan struct{}),
-		wake: make(chan struct{}, 1), room: make(chan struct{}),
+		wake: make(chan struct{}, 1), room: semaphore.NewWeighted(maxWaiting),
 	}
 	go w.run(ctx)
 	return w
 }
 
 // Append returns nil when every request is stored; a request's body is at most
-// wire.MaxBlock bytes and must not change until its outcome is known. When ctx
-// ends first, an *UnsettledError says that requests may still be stored, and any
-// other error that they are not and will not be.
+// wire.MaxBlock bytes, and is not used any more when Append returns. When ctx
+// ends first, an *UnsettledError says that requests may still be stored, and a
+// *RetryError that they are not and will not be. A *PermanentError is about
+// these requests alone: one that cannot be encoded harms no other's block.
 func (w *BlockWriter) Append(ctx context.Context, requests ...*drainlinev1.Request) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	a := &appended{requests: requests, sizes: make([]int, len(requests)), outcome: make(chan error, 1)}
-	for i, r := range requests {
-		a.sizes[i] = proto.Size(r)
+	a, err := newAppended(requests)
+	if err != nil {
+		return &PermanentError{Err: fmt.Errorf("%s: %w", w.subject, err)}
 	}
 	if err := w.enqueue(ctx, a); err != nil {
 		return err
@@ -74,38 +88,67 @@ func (w *BlockWriter) Append(ctx context.Context, requests ...*drainlinev1.Reque
 	case err := <-a.outcome:
 		return err
 	case <-ctx.Done():
-		if w.withdraw(a) {
-			return &RetryError{Err: fmt.Errorf("%s: %w", w.subject, context.Cause(ctx))}
-		}
+	}
+	if w.withdraw(a) {
+		return &RetryError{Err: fmt.Errorf("%s: %w", w.subject, context.Cause(ctx))}
+	}
+	select {
+	case err := <-a.outcome:
+		return err
+	default:
 		return &UnsettledError{Err: context.Cause(ctx), outcome: a.outcome}
 	}
 }
 
+func newAppended(requests []*drainlinev1.Request) (*appended, error) {
+	a := &appended{ends: make([]int, len(requests)), outcome: make(chan error, 1)}
+	total := 0
+	for i, r := range requests {
+		size := proto.Size(r)
+		if size > maxRequest {
+			return nil, fmt.Errorf("a request of %d bytes with its envelope, over %d", size, maxRequest)
+		}
+		a.ends[i] = size
+		total += protowire.SizeTag(blockRequests) + protowire.SizeBytes(size)
+	}
+	a.encoded = make([]byte, 0, total)
+	for i, r := range requests {
+		a.encoded = protowire.AppendTag(a.encoded, blockRequests, protowire.BytesType)
+		a.encoded = protowire.AppendVarint(a.encoded, uint64(a.ends[i]))
+		var err error
+		if a.encoded, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(a.encoded, r); err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		a.ends[i] = len(a.encoded)
+	}
+	return a, nil
+}
+
+// weight is the room a takes. What is larger than all the room waits for all of it.
+func (a *appended) weight() int64 { return min(int64(len(a.encoded)), maxWaiting) }
+
 func (w *BlockWriter) enqueue(ctx context.Context, a *appended) error {
-	size := sum(a.sizes)
-	for {
-		w.mu.Lock()
-		if w.closed {
-			w.mu.Unlock()
-			return ErrClosed
-		}
-		if w.bytes+size <= maxWaiting || len(w.waiting) == 0 {
-			w.waiting = append(w.waiting, a)
-			w.bytes += size
-			w.mu.Unlock()
-			select {
-			case w.wake <- struct{}{}:
-			default:
-			}
-			return nil
-		}
-		room := w.room
-		w.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return &RetryError{Err: fmt.Errorf("%s: %d MiB wait already: %w", w.subject, maxWaiting>>20, context.Cause(ctx))}
-		}
+	if err := w.room.Acquire(ctx, a.weight()); err != nil {
+		return &RetryError{Err: fmt.Errorf("%s: %d MiB wait already: %w", w.subject, maxWaiting>>20, context.Cause(ctx))}
+	}
+	w.mu.Lock()
+	closed := w.closed
+	if !closed {
+		w.waiting = append(w.waiting, a)
+	}
+	w.mu.Unlock()
+	if closed {
+		w.room.Release(a.weight())
+		return ErrClosed
+	}
+	w.wakeUp()
+	return nil
+}
+
+func (w *BlockWriter) wakeUp() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -113,36 +156,23 @@ func (w *BlockWriter) enqueue(ctx context.Context, a *appended) error {
 func (w *BlockWriter) withdraw(a *appended) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a.taken > 0 {
+	at := slices.Index(w.waiting, a)
+	if at < 0 || a.taken > 0 {
 		return false
 	}
-	for i, other := range w.waiting {
-		if other == a {
-			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
-			w.shrink(sum(a.sizes))
-			return true
-		}
-	}
-	return false
+	w.waiting = slices.Delete(w.waiting, at, at+1)
+	w.room.Release(a.weight())
+	return true
 }
 
-// shrink lets those in that wait for room. The caller holds mu.
-func (w *BlockWriter) shrink(bytes int) {
-	w.bytes -= bytes
-	close(w.room)
-	w.room = make(chan struct{})
-}
-
-// Close stores what waits until ctx ends, then stops. What was not stored by
-// then gets an error as its outcome.
+// Close stores what waits until ctx ends, then stops. What has no answer by then
+// gets a *RetryError as its outcome, although the block that was on its way may
+// yet be stored.
 func (w *BlockWriter) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.wakeUp()
 	defer w.stop()
 	select {
 	case <-w.done:
@@ -157,13 +187,12 @@ func (w *BlockWriter) Close(ctx context.Context) error {
 func (w *BlockWriter) run(ctx context.Context) {
 	defer close(w.done)
 	var (
-		block   drainlinev1.RawBlock
 		members []member
-		message []byte
+		block   []byte
 		payload []byte
 	)
 	for {
-		members = w.take(&block, members[:0])
+		members = w.take(members[:0])
 		if len(members) == 0 {
 			if w.finished() {
 				return
@@ -175,68 +204,66 @@ func (w *BlockWriter) run(ctx context.Context) {
 			continue
 		}
 		id := wire.RandomID()
-		block.Id = id[:]
-		var err error
-		if message, err = (proto.MarshalOptions{}).MarshalAppend(message[:0], &block); err != nil {
-			err = &PermanentError{Err: fmt.Errorf("%s: encode block: %w", w.subject, err)}
-		} else {
-			payload = wire.Seal(payload[:0], message)
-			err = w.conn.Publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload})
+		block = protowire.AppendTag(block[:0], blockID, protowire.BytesType)
+		block = protowire.AppendBytes(block, id[:])
+		for _, m := range members {
+			block = append(block, m.of.encoded[m.begin:m.end]...)
 		}
-		w.settle(members, err)
+		payload = wire.Seal(payload[:0], block)
+		w.settle(members, w.conn.Publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}))
+		clear(members)
 	}
 }
 
 // member is what a block has of one Append.
 type member struct {
-	of       *appended
-	requests int
+	of         *appended
+	begin, end int // in of.encoded
+	requests   int
 }
 
-// take moves waiting requests into block, in order, up to wire.MaxBlock bytes as
-// encoded. A single request may be larger by its envelope.
-func (w *BlockWriter) take(block *drainlinev1.RawBlock, members []member) []member {
-	clear(block.Requests)
-	block.Requests = block.Requests[:0]
+// take picks waiting requests for a block, in order, up to wire.MaxBlock bytes as
+// encoded. A single request may be larger by its envelope, and is alone then.
+func (w *BlockWriter) take(members []member) []member {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	size, done := 0, 0
 	for _, a := range w.waiting {
 		m := member{of: a}
-		for i := a.taken; i < len(a.requests); i++ {
-			if size > 0 && size+a.sizes[i] > wire.MaxBlock {
+		if a.taken > 0 {
+			m.begin = a.ends[a.taken-1]
+		}
+		m.end = m.begin
+		for _, end := range a.ends[a.taken:] {
+			if size > 0 && size+end-m.end > wire.MaxBlock {
 				break
 			}
-			size += a.sizes[i]
-			block.Requests = append(block.Requests, a.requests[i])
+			size += end - m.end
+			m.end = end
 			m.requests++
 		}
 		if m.requests > 0 {
 			a.taken += m.requests
 			members = append(members, m)
 		}
-		if a.taken < len(a.requests) {
+		if a.taken < len(a.ends) {
 			break
 		}
 		done++
+		w.room.Release(a.weight())
 	}
-	if len(members) > 0 {
-		w.waiting = append(w.waiting[:0], w.waiting[done:]...)
-		w.shrink(size)
-	}
+	w.waiting = slices.Delete(w.waiting, 0, done)
 	return members
 }
 
 // settle gives each Append its outcome once the last of its requests has one.
 func (w *BlockWriter) settle(members []member, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, m := range members {
-		m.of.stored += m.requests
+		m.of.settled += m.requests
 		if err != nil {
 			m.of.err = err
 		}
-		if m.of.stored == len(m.of.requests) {
+		if m.of.settled == len(m.of.ends) {
 			m.of.outcome <- m.of.err
 		}
 	}
@@ -246,12 +273,4 @@ func (w *BlockWriter) finished() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.closed && len(w.waiting) == 0
-}
-
-func sum(sizes []int) int {
-	n := 0
-	for _, s := range sizes {
-		n += s
-	}
-	return n
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,29 @@ type Conn struct {
 	log    *slog.Logger
 	local  bool
 	closed chan struct{}
+	link   atomic.Pointer[link] // nil while the connection is away
 	denied atomic.Pointer[string]
+	failed atomic.Pointer[error] // why the last try to connect failed
+}
+
+// link is the time between a connect and the next disconnect. It is kept here
+// because nats.go's own status can be asked only after the lock that it holds
+// while it dials.
+type link struct {
+	up     context.Context //nolint:containedctx // ends with the connection, not with a call
+	cancel context.CancelFunc
+}
+
+// relink ends the link there was and starts the next if there is one.
+func (c *Conn) relink(connected bool) {
+	var next *link
+	if connected {
+		next = &link{}
+		next.up, next.cancel = context.WithCancel(context.Background())
+	}
+	if last := c.link.Swap(next); last != nil {
+		last.cancel()
+	}
 }
 
 // Connect waits until the bus answers, at most o.ConnectTimeout. It fails when
@@ -62,45 +85,54 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{})}
 	up := make(chan struct{}, 1)
 	nc, err := nats.Connect(o.URL, c.natsOptions(o, up)...)
+	var bad *url.Error
+	if errors.As(err, &bad) {
+		// The error itself may show a part of the password.
+		return nil, fmt.Errorf("%s: this is no URL: write nats://host:4222, and %%xx for special characters in a password", c.where(o))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("bus.url %s: %w", withoutUserinfo(o.URL), err)
+		return nil, fmt.Errorf("%s: %w", c.where(o), err)
 	}
 	c.nc = nc
 	if err := c.awaitServer(ctx, o, up); err != nil {
-		nc.Close()
+		c.shut()
 		return nil, err
 	}
 	return c, nil
 }
 
 func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
-	signal := func(*nats.Conn) {
-		select {
-		case up <- struct{}{}:
-		default:
-		}
-	}
 	options := []nats.Option{
 		nats.Name("drainline " + o.Name),
 		nats.CustomInboxPrefix("_INBOX_" + o.Name),
 		nats.MaxReconnects(reconnectTries),
+		nats.IgnoreAuthErrorAbort(), // credentials may be put right while we try
 		nats.ReconnectWait(reconnectWait),
 		nats.RetryOnFailedConnect(true),
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(pingsUnheard),
 		nats.NoEcho(),
-		nats.ConnectHandler(signal),
-		nats.ReconnectHandler(func(nc *nats.Conn) {
-			c.log.Info("bus is back", "server", nc.ConnectedUrlRedacted())
-			signal(nc)
+		nats.ConnectHandler(func(*nats.Conn) {
+			c.relink(true)
+			up <- struct{}{}
 		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			c.denied.Store(nil) // what is still denied is denied again
+			c.relink(true)
+			c.log.Info("bus is back", "server", nc.ConnectedUrlRedacted())
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.failed.Store(&err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			c.relink(false)
 			if err != nil {
 				c.log.Warn("bus is away, reconnecting", "error", err)
 			}
 		}),
 		nats.ErrorHandler(c.asyncError),
-		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
+		nats.ClosedHandler(func(*nats.Conn) {
+			c.relink(false)
+			close(c.closed)
+		}),
 	}
 	if o.InProcess != nil {
 		options = append(options, nats.InProcessServer(o.InProcess))
@@ -129,33 +161,59 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 }
 
 func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
+	wait, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
-	where := withoutUserinfo(o.URL)
-	if c.local {
-		where = "embedded server"
-	}
-	if !c.nc.IsConnected() {
-		select {
-		case <-up:
-		case <-ctx.Done():
-			reason := c.nc.LastError()
-			if reason == nil {
-				reason = ctx.Err()
-			}
-			return fmt.Errorf("bus.url %s: no NATS server answered within %v: start it or correct the URL: %w", where, o.ConnectTimeout, reason)
+	select {
+	case <-up:
+	case <-wait.Done():
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", c.where(o), context.Cause(ctx))
 		}
+		return c.unreachable(o)
 	}
 	if got := c.nc.MaxPayload(); got < wire.ServerPayload {
-		return fmt.Errorf("bus.url %s: the server's max_payload is %d bytes, blocks need %d: raise max_payload in its configuration",
-			where, got, wire.ServerPayload)
+		return fmt.Errorf("%s: the server's max_payload is %d bytes, blocks need %d: raise max_payload in its configuration",
+			c.where(o), got, wire.ServerPayload)
 	}
 	js, err := jetstream.New(c.nc)
 	if err != nil {
-		return fmt.Errorf("bus.url %s: %w", where, err)
+		return fmt.Errorf("%s: %w", c.where(o), err)
 	}
 	c.js = js
 	return nil
+}
+
+// unreachable is the sentence for a server that did not let us in in time.
+func (c *Conn) unreachable(o Options) error {
+	reason := c.nc.LastError()
+	if errors.Is(reason, nats.ErrAuthorization) || errors.Is(reason, nats.ErrAuthExpired) || errors.Is(reason, nats.ErrAuthRevoked) {
+		return fmt.Errorf("%s: the NATS server refuses the credentials: correct bus.creds_file or the user in the URL: %w", c.where(o), reason)
+	}
+	if failed := c.failed.Load(); failed != nil {
+		reason = *failed
+	}
+	if reason == nil {
+		reason = context.DeadlineExceeded
+	}
+	return fmt.Errorf("%s: no NATS server answered within %v: start it or correct the URL: %w", c.where(o), o.ConnectTimeout, reason)
+}
+
+// where names the server in errors, without passwords.
+func (c *Conn) where(o Options) string {
+	if c.local {
+		return "embedded NATS server"
+	}
+	servers := strings.Split(o.URL, ",")
+	for i, s := range servers {
+		if at := strings.LastIndexByte(s, '@'); at >= 0 {
+			scheme, _, found := strings.Cut(s, "://")
+			if !found {
+				scheme = "nats"
+			}
+			servers[i] = scheme + "://***" + s[at:]
+		}
+	}
+	return "bus.url " + strings.Join(servers, ",")
 }
 
 // JetStream is for package topology, which administers streams.
@@ -166,7 +224,7 @@ func (c *Conn) Names() wire.Names { return c.names }
 
 // Healthy returns nil while the bus is connected and denies nothing.
 func (c *Conn) Healthy() error {
-	if !c.nc.IsConnected() {
+	if c.link.Load() == nil {
 		return errors.New("bus is not connected")
 	}
 	if text := c.denied.Load(); text != nil {
@@ -177,9 +235,15 @@ func (c *Conn) Healthy() error {
 
 // Close sends what is buffered and ends the connection.
 func (c *Conn) Close() {
-	if err := c.nc.FlushTimeout(time.Second); err != nil && c.nc.IsConnected() {
-		c.log.Warn("bus: flush at close", "error", err)
+	if c.link.Load() != nil {
+		if err := c.nc.FlushTimeout(time.Second); err != nil {
+			c.log.Warn("bus: flush at close", "error", err)
+		}
 	}
+	c.shut()
+}
+
+func (c *Conn) shut() {
 	c.nc.Close()
 	<-c.closed
 }
@@ -203,13 +267,4 @@ func (c *Conn) OnBroadcast(hear func(payload []byte)) (stop func(), err error) {
 			c.log.Warn("bus: unsubscribe", "error", err)
 		}
 	}, nil
-}
-
-func withoutUserinfo(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
-		return raw
-	}
-	u.User = url.User("***")
-	return u.String()
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
 
-	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 )
 
@@ -25,21 +24,9 @@ const (
 	// DefaultPrefetch bounds what one Consumer holds, in bytes of payload.
 	DefaultPrefetch = 64 << 20
 
-	// Fetches overlap, so that a pull request is always waiting at the server
-	// while another one's end is on its way.
-	fetchers = 2
-	// A fetch ends when it has this much, in bytes and messages, or is this old.
-	fetchBytes    = 4 << 20
-	fetchMessages = 256
-	fetchExpires  = time.Second
-
 	// A message delivered more often than this without an answer is processed
 	// alone; if that gives no answer either, it is a dead letter.
 	suspectAfter = 5
-
-	// settledKept is how many settled messages are remembered, so that one whose
-	// ack was lost is acked again instead of processed again.
-	settledKept = 1 << 16
 )
 
 // ReasonCrashes is the reason code of a message that was delivered again and
@@ -52,7 +39,8 @@ type ConsumerOptions struct {
 	Durable string
 	// Stage that dead letters are written for.
 	Stage string
-	// MaxBytes bounds the payloads held at a time; zero is DefaultPrefetch.
+	// MaxBytes bounds the payloads held at a time; zero is DefaultPrefetch. It is
+	// at least what one fetch asks for, 4 MiB.
 	MaxBytes int64
 }
 
@@ -63,37 +51,22 @@ type Consumer struct {
 	o        ConsumerOptions
 	log      *slog.Logger
 	budget   *semaphore.Weighted
-	fetched  chan *Delivery // from fetchers to dispatch
-	out      chan *Delivery // from dispatch to Next
+	fetched  chan *Delivery     // from fetchers to dispatch
+	out      chan *Delivery     // from dispatch to Next
+	ackWait  chan time.Duration // the server's, from fetchers to keepAlive
+	changed  chan struct{}      // something was settled
 	stop     context.CancelFunc
-	stopped  context.Context
+	stopped  <-chan struct{}
 	fetching sync.WaitGroup
 	running  sync.WaitGroup
 
-	mu       sync.Mutex
-	held     map[wire.ID]*Delivery // fetched and not settled
-	taken    int                   // handed out by dispatch and not settled
-	settled  map[wire.ID]struct{}
-	old      map[wire.ID]struct{} // the generation before settled
-	changed  chan struct{} // something was settled
-}
-
-// Delivery is one message, held until Ack or Release. A held message is kept
-// alive: the server gives it to nobody else while its holder runs.
-type Delivery struct {
-	ID          wire.ID
-	Subject     string
-	Payload     []byte
-	Traceparent string
-	Tracestate  string
-	// Attempts counts this delivery too.
-	Attempts int
-	// Stored is when the bus stored the message.
-	Stored time.Time
-
-	msg      jetstream.Msg
-	consumer *Consumer
-	taken    bool
+	mu    sync.Mutex
+	held  map[wire.ID]*Delivery // fetched and not settled
+	taken int                   // handed out by dispatch and not settled
+	// Messages whose ack may be lost are acked again, not processed again.
+	acked recent
+	// Messages given back here are survivable, however often they are delivered.
+	released recent
 }
 
 // Consume starts to fetch from a consumer that exists (see package topology).
@@ -102,13 +75,15 @@ func (c *Conn) Consume(o ConsumerOptions) *Consumer {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultPrefetch
 	}
+	o.MaxBytes = max(o.MaxBytes, fetchBytes)
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &Consumer{
 		conn: c, o: o, log: c.log.With("stream", o.Stream),
 		budget:  semaphore.NewWeighted(o.MaxBytes),
 		fetched: make(chan *Delivery), out: make(chan *Delivery),
-		stop: cancel, stopped: ctx,
-		held: map[wire.ID]*Delivery{}, settled: map[wire.ID]struct{}{}, changed: make(chan struct{}, 1),
+		ackWait: make(chan time.Duration), changed: make(chan struct{}, 1),
+		stop: cancel, stopped: ctx.Done(),
+		held: map[wire.ID]*Delivery{},
 	}
 	for range fetchers {
 		k.fetching.Go(func() { k.fetchLoop(ctx) })
@@ -123,7 +98,7 @@ func (k *Consumer) Next(ctx context.Context) (*Delivery, error) {
 	select {
 	case d := <-k.out:
 		return d, nil
-	case <-k.stopped.Done():
+	case <-k.stopped:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err() //nolint:wrapcheck // the caller's own
@@ -131,7 +106,9 @@ func (k *Consumer) Next(ctx context.Context) (*Delivery, error) {
 }
 
 // Close stops fetching and gives back what Next did not hand out. What it did
-// hand out can still be settled, but is no longer kept alive.
+// hand out can still be settled, but is no longer kept alive. It takes up to a
+// second, until the server has let go of the last pull request: messages that
+// are already on their way would otherwise wait for AckWait.
 func (k *Consumer) Close() {
 	k.stop()
 	k.fetching.Wait()
@@ -149,163 +126,80 @@ func (k *Consumer) Close() {
 	}
 }
 
-// fetchLoop asks for messages as long as there is room for them. nats.go's own
-// Consume and Messages can lose their wake-up and stall for 30 s; Fetch cannot.
-func (k *Consumer) fetchLoop(ctx context.Context) {
-	pause := publishPause
-	for ctx.Err() == nil {
-		if err := k.budget.Acquire(ctx, fetchBytes); err != nil {
-			return
-		}
-		err := k.fetch(ctx)
-		if err == nil {
-			pause = publishPause
-			continue
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		k.log.Debug("fetch", "error", err)
-		select {
-		case <-time.After(pause):
-			pause = min(2*pause, publishPauseMax)
-		case <-ctx.Done():
-		}
-	}
-}
-
-// fetch makes one pull request and passes on what it brings. It has fetchBytes
-// of the budget, of which each message keeps its own size until it is settled.
-func (k *Consumer) fetch(ctx context.Context) error {
-	left := int64(fetchBytes)
-	defer func() { k.budget.Release(left) }()
-	consumer, err := k.conn.js.Consumer(ctx, k.o.Stream, k.o.Durable)
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", k.o.Durable, err)
-	}
-	for ctx.Err() == nil {
-		batch, err := consumer.Fetch(fetchMessages, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchMaxWait(fetchExpires))
-		if err != nil {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		for msg := range batch.Messages() {
-			d := k.delivery(msg)
-			if d == nil {
-				continue
-			}
-			left -= d.size()
-			select {
-			case k.fetched <- d:
-			case <-ctx.Done(): // Close gives it back
-			}
-		}
-		if err := batch.Error(); err != nil {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		if used := fetchBytes - left; used > 0 {
-			// A budget that is short stops this fetcher until something is settled.
-			if err := k.budget.Acquire(ctx, used); err != nil {
-				return nil //nolint:nilerr // Close was called
-			}
-			left = fetchBytes
-		}
-	}
-	return nil
-}
-
-func (d *Delivery) size() int64 { return int64(len(d.Payload)) }
-
-// delivery registers a message as held. It returns nil for a message that is
-// held or settled already.
-func (k *Consumer) delivery(msg jetstream.Msg) *Delivery {
-	headers := msg.Headers()
-	d := &Delivery{
-		Subject: msg.Subject(), Payload: msg.Data(), msg: msg, consumer: k,
-		Traceparent: headers.Get(wire.HeaderTraceparent), Tracestate: headers.Get(wire.HeaderTracestate),
-	}
-	var ok bool
-	if d.ID, ok = wire.ParseID(headers.Get(wire.HeaderMsgID)); !ok {
-		d.ID = wire.PayloadID(d.Payload) // not ours, but it must not stop the stream
-	}
-	if meta, err := msg.Metadata(); err == nil {
-		d.Attempts, d.Stored = int(meta.NumDelivered), meta.Timestamp //nolint:gosec // a small count
-	}
+// register holds a message. It returns nil for one that is held or settled already.
+func (k *Consumer) register(msg jetstream.Msg) *Delivery {
+	d := newDelivery(k, msg)
 	k.mu.Lock()
 	_, held := k.held[d.ID]
-	done := k.isSettled(d.ID)
-	if !held && !done {
+	acked := k.acked.has(d.ID)
+	if !held && !acked {
 		k.held[d.ID] = d
 	}
 	k.mu.Unlock()
-	if done {
-		k.settle("ack", msg.Ack()) // its ack was lost
+	if acked {
+		k.answer("ack again", msg.Ack())
 	}
-	if held || done {
+	if held || acked {
 		return nil
 	}
 	return d
 }
 
-// isSettled wants mu held.
-func (k *Consumer) isSettled(id wire.ID) bool {
-	if _, ok := k.settled[id]; ok {
-		return true
-	}
-	_, ok := k.old[id]
-	return ok
-}
-
 // dispatch hands deliveries to Next in the order they came, except that one
 // delivered too often waits until it is alone.
+//
+// A process that dies takes everything it held with it, so that a message may be
+// delivered often because of others. Only the first suspect of a process can be
+// the one that its predecessor had alone in hand; the others get their chance.
 func (k *Consumer) dispatch(ctx context.Context) {
-	var suspects []*Delivery
+	first := true
 	for {
-		fetched := k.fetched
-		if len(suspects) > 0 && k.inHand() == 0 {
-			d := suspects[0]
-			suspects = suspects[1:]
-			if d.Attempts > suspectAfter+1 {
-				k.bury(ctx, d)
-				continue
-			}
-			if !k.handOut(ctx, d) || !k.awaitSettled(ctx) {
+		var d *Delivery
+		select {
+		case d = <-k.fetched:
+		case <-ctx.Done():
+			return
+		}
+		if !k.suspect(d) {
+			if !k.handOut(ctx, d) {
 				return
 			}
 			continue
 		}
-		if len(suspects) > 0 {
-			fetched = nil // hand out nothing more until the suspect is through
-		}
-		select {
-		case d := <-fetched:
-			if d.Attempts > suspectAfter {
-				k.log.Warn("message was delivered without an answer before, processing it alone", "id", d.ID, "attempts", d.Attempts)
-				suspects = append(suspects, d)
-			} else if !k.handOut(ctx, d) {
-				return
-			}
-		case <-k.changed:
-		case <-ctx.Done():
+		k.log.Warn("message was delivered without an answer before, processing it alone", "id", d.ID, "attempts", d.Attempts)
+		if !k.awaitEmpty(ctx) {
 			return
 		}
+		if first && d.Attempts > suspectAfter+1 {
+			k.bury(ctx, d)
+		} else if !k.handOut(ctx, d) || !k.awaitEmpty(ctx) {
+			return
+		}
+		first = false
 	}
 }
 
-func (k *Consumer) inHand() int {
+func (k *Consumer) suspect(d *Delivery) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.taken
+	return d.Attempts > suspectAfter && !k.released.has(d.ID)
 }
 
-func (k *Consumer) awaitSettled(ctx context.Context) bool {
-	for k.inHand() > 0 {
+// awaitEmpty waits until nothing is in hand. It reports false when ctx ended first.
+func (k *Consumer) awaitEmpty(ctx context.Context) bool {
+	for {
+		k.mu.Lock()
+		taken := k.taken
+		k.mu.Unlock()
+		if taken == 0 {
+			return true
+		}
 		select {
 		case <-k.changed:
 		case <-ctx.Done():
 			return false
 		}
 	}
-	return true
 }
 
 func (k *Consumer) handOut(ctx context.Context, d *Delivery) bool {
@@ -330,24 +224,13 @@ func (k *Consumer) bury(ctx context.Context, d *Delivery) {
 	err := k.conn.Dead(ctx, d.Dead(k.o.Stage, ReasonCrashes,
 		fmt.Sprintf("delivered %d times, the last time alone, and never answered", d.Attempts-1)))
 	if err != nil {
-		if !errors.Is(err, context.Canceled) {
-			k.log.Error("dead letter is not stored, the message stays on the bus", "error", err)
+		if ctx.Err() == nil {
+			k.log.Error("dead letter is not stored, the message stays on the bus", "id", d.ID, "error", err)
 		}
 		return
 	}
 	k.log.Error("message is now a dead letter", "reason", ReasonCrashes, "id", d.ID)
 	d.Ack()
-}
-
-// Dead begins a dead letter that holds the delivery's payload as it is.
-func (d *Delivery) Dead(stage, reason, sentence string) *drainlinev1.DeadBlock {
-	id := wire.DeadID(d.ID, stage, reason)
-	return &drainlinev1.DeadBlock{
-		Id: id[:], Stage: stage, Reason: reason, Sentence: sentence,
-		Content: drainlinev1.Content_CONTENT_PAYLOAD, Original: d.Payload,
-		Attempts: uint32(d.Attempts), ReceivedNs: d.Stored.UnixNano(), Subject: d.Subject, //nolint:gosec // a small count
-		Trace: &drainlinev1.Trace{Traceparent: d.Traceparent, Tracestate: d.Tracestate},
-	}
 }
 
 // keepAlive tells the server that held messages are being worked on.
@@ -356,9 +239,17 @@ func (k *Consumer) keepAlive(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		select {
+		case wait := <-k.ackWait:
+			if wait > 0 {
+				tick.Reset(wait / 3)
+			}
+			continue
 		case <-tick.C:
 		case <-ctx.Done():
 			return
+		}
+		if k.conn.link.Load() == nil {
+			continue // it would be kept and sent late
 		}
 		k.mu.Lock()
 		held := make([]*Delivery, 0, len(k.held))
@@ -367,38 +258,21 @@ func (k *Consumer) keepAlive(ctx context.Context) {
 		}
 		k.mu.Unlock()
 		for _, d := range held {
-			k.settle("in progress", d.msg.InProgress())
+			k.answer("in progress", d.msg.InProgress())
 		}
 	}
 }
 
-// Ack says that every event in the message is delivered, dead or dropped.
-func (d *Delivery) Ack() {
-	if d.consumer.forget(d, true) {
-		d.consumer.settle("ack", d.msg.Ack())
-	}
-}
-
-// Release gives a message back, of which nothing was taken, to be delivered
-// again after delay.
-func (d *Delivery) Release(delay time.Duration) {
-	if d.consumer.forget(d, false) {
-		d.consumer.settle("release", d.msg.NakWithDelay(delay))
-	}
-}
-
-func (k *Consumer) settle(what string, err error) {
-	switch {
-	case err == nil,
-		errors.Is(err, jetstream.ErrMsgAlreadyAckd): // between keepAlive's look and its word
-	default:
+// answer looks at what became of an answer to the server.
+func (k *Consumer) answer(what string, err error) {
+	if err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) { // between keepAlive's look and its word
 		// The connection is away; the message comes again and is recognised.
-		k.log.Debug("settle", "what", what, "error", err)
+		k.log.Debug("no answer to the bus", "what", what, "error", err)
 	}
 }
 
 // forget ends the hold on d and reports whether there was one.
-func (k *Consumer) forget(d *Delivery, done bool) bool {
+func (k *Consumer) forget(d *Delivery, done *recent) bool {
 	k.mu.Lock()
 	if k.held[d.ID] != d {
 		k.mu.Unlock()
@@ -408,12 +282,7 @@ func (k *Consumer) forget(d *Delivery, done bool) bool {
 	if d.taken {
 		k.taken--
 	}
-	if done {
-		if len(k.settled) >= settledKept/2 {
-			k.old, k.settled = k.settled, make(map[wire.ID]struct{}, settledKept/2)
-		}
-		k.settled[d.ID] = struct{}{}
-	}
+	done.add(d.ID)
 	k.mu.Unlock()
 	k.budget.Release(d.size())
 	select {

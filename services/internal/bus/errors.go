@@ -8,8 +8,12 @@ import (
 // ErrClosed is what a Consumer and a BlockWriter return once they are closed.
 var ErrClosed = errors.New("bus: closed")
 
-// RetryError says that the bus did not store a message for a reason that may
-// pass: it is unreachable, slow or full. The same id may be published again.
+// errAway is the reason while nats.go reconnects.
+var errAway = errors.New("not connected")
+
+// RetryError says that the bus did not confirm a message for a reason that may
+// pass: it is unreachable, slow or full. The same id may be published again,
+// and must be, since a try without an answer may yet have been stored.
 type RetryError struct {
 	// After is how long to wait before another try; zero leaves it to the caller.
 	After time.Duration

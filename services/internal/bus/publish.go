@@ -55,6 +55,7 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 	if c.local {
 		try = publishTryLocal
 	}
+	var reason error
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
 		err := c.publishOnce(ctx, out, try)
 		if err == nil {
@@ -63,20 +64,39 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 		if isPermanent(err) {
 			return &PermanentError{Err: fmt.Errorf("%s: %w", m.Subject, err)}
 		}
+		if reason == nil || ctx.Err() == nil {
+			reason = err // a try that ctx ended knows less than the one before
+		}
+		if errors.Is(err, errAway) {
+			pause = reconnectWait
+		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+		case <-c.closed:
+			return &RetryError{Err: fmt.Errorf("%s: %w", m.Subject, ErrClosed)}
 		case <-ctx.Done():
-			return &RetryError{After: pause, Err: fmt.Errorf("%s: %w", m.Subject, err)}
+			return &RetryError{After: pause, Err: fmt.Errorf("%s: %w", m.Subject, reason)}
 		}
 	}
 }
 
+// publishOnce sends nothing while the connection is away: nats.go would keep
+// every try and send them all when it is back, also for callers that gave up.
 func (c *Conn) publishOnce(ctx context.Context, m *nats.Msg, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	link := c.link.Load()
+	if link == nil {
+		return errAway
+	}
+	try, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	// The answer to a publish is lost with the connection it was made on.
+	defer context.AfterFunc(link.up, cancel)()
 	// Retries are ours: nats.go's own wait for a stream to appear would hide the
 	// reason and the time it takes.
-	_, err := c.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	_, err := c.js.PublishMsg(try, m, jetstream.WithRetryAttempts(0))
+	if err != nil && ctx.Err() == nil && link.up.Err() != nil {
+		return errAway
+	}
 	return err //nolint:wrapcheck // wrapped by Publish
 }
 

@@ -247,12 +247,12 @@ func TestEncodedFramesComeBack(t *testing.T) {
 	field := rapid.StringMatching(`[!-~]{1,20}`)
 
 	rapid.Check(t, func(t *rapid.T) {
-		var (
-			body []byte
-			want []string
-		)
+		n := rapid.IntRange(0, 8).Draw(t, "frames")
+		want := make([]string, 0, n)
 
-		for range rapid.IntRange(0, 8).Draw(t, "frames") {
+		var body []byte
+
+		for range n {
 			priority := rapid.Uint8Range(0, 191).Draw(t, "priority")
 			ts := time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, "time")).UTC()
 			host, app, proc := field.Draw(t, "host"), field.Draw(t, "app"), field.Draw(t, "proc")

@@ -89,7 +89,8 @@ func parseFraction(b []byte) (ns int64, n int) {
 
 // parseZone returns the seconds that a zone is ahead of UTC; b is nothing but the zone.
 func parseZone(b []byte) (seconds int64, ok bool) {
-	if len(b) == 1 && b[0] == 'Z' {
+	switch string(b) {
+	case "+00:00", "Z": // nearly all there is
 		return 0, true
 	}
 

@@ -3,6 +3,7 @@ package logplex_test
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,9 +139,8 @@ func FuzzTimestamp(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, stamp string) {
-		if !regexp.MustCompile(`^[^ ]*$`).MatchString(stamp) {
-			return
-		}
+		// A space ends the field.
+		stamp, _, _ = strings.Cut(stamp, " ")
 
 		sameAsTimeParse(t, stamp)
 	})

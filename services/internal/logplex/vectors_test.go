@@ -16,33 +16,33 @@ type vector struct {
 	Note   string `json:"note"`
 }
 
-func vectors(t testing.TB) []vector {
-	t.Helper()
+func vectors(tb testing.TB) []vector {
+	tb.Helper()
 
 	data, err := os.ReadFile("testdata/vectors.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	var vs []vector
 	if err := json.Unmarshal(data, &vs); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return vs
 }
 
 // vectorBody returns the body of one vector, for tests that look at it closely.
-func vectorBody(t testing.TB, id string) []byte {
-	t.Helper()
+func vectorBody(tb testing.TB, id string) []byte {
+	tb.Helper()
 
-	for _, v := range vectors(t) {
+	for _, v := range vectors(tb) {
 		if v.ID == id {
 			return v.Body
 		}
 	}
 
-	t.Fatalf("no vector %s", id)
+	tb.Fatalf("no vector %s", id)
 
 	return nil
 }

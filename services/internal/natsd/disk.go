@@ -26,8 +26,8 @@ func diskOf(dir string) (disk, error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return disk{}, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	size := uint64(st.Bsize)                                                        //nolint:gosec // never negative
-	return disk{total: int64(st.Blocks * size), free: int64(st.Bavail * size)}, nil //nolint:gosec // below 8 EiB
+	size := uint64(st.Bsize)
+	return disk{total: int64(st.Blocks * size), free: int64(st.Bavail * size)}, nil
 }
 
 // floor is the free space to keep; own overrides the default.

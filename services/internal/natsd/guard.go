@@ -27,7 +27,8 @@ const (
 type guard struct {
 	server      *Server
 	last        condition
-	badSince    time.Time // when JetStream was first found unavailable
+	suspect     string    // what Healthz said at the last check
+	badSince    time.Time // since when
 	down        error     // why there is no server just now
 	backoff     time.Duration
 	nextRestart time.Time
@@ -54,34 +55,40 @@ func (g *guard) check(ctx context.Context, now time.Time) {
 		g.halt(err)
 	}
 	if err := g.diskTrouble(); err != nil {
-		g.badSince = time.Time{}
+		g.suspect = ""
 		g.report(diskFull, err)
 		return
 	}
 	if g.down == nil {
 		g.checkHealth(now)
 	}
-	if g.down != nil && !now.Before(g.nextRestart) {
+	switch {
+	case g.down == nil:
+	case now.Before(g.nextRestart):
+		g.report(unavailable, g.down)
+	default:
 		g.restart(ctx, now)
 	}
 }
 
-// checkHealth takes a server down whose JetStream has been unavailable for too long.
+// checkHealth takes a server down whose JetStream has been unavailable for too
+// long. A stream that is just being created looks unavailable as well, so a
+// sentence counts only when it comes twice in a row.
 func (g *guard) checkHealth(now time.Time) {
 	ns, _ := g.server.serving()
 	h := ns.Healthz(nil)
-	if h.Status == "ok" {
-		g.badSince = time.Time{}
+	switch {
+	case h.Status == "ok":
+		g.suspect = ""
 		g.report(fine, nil)
-		return
-	}
-	err := fmt.Errorf("JetStream is %s: %s", h.Status, h.Error)
-	g.report(unavailable, err)
-	if g.badSince.IsZero() {
-		g.badSince = now
-	}
-	if now.Sub(g.badSince) >= g.server.opts.RestartAfter {
-		g.halt(err)
+	case h.Error != g.suspect:
+		g.suspect, g.badSince = h.Error, now
+	default:
+		err := fmt.Errorf("JetStream is %s: %s", h.Status, h.Error)
+		g.report(unavailable, err)
+		if now.Sub(g.badSince) >= g.server.opts.RestartAfter {
+			g.halt(err)
+		}
 	}
 }
 
@@ -113,26 +120,33 @@ func (g *guard) writeError() error {
 
 func (g *guard) halt(why error) {
 	g.down = why
-	g.badSince = time.Time{}
+	g.suspect = ""
 	g.server.setTrouble(why)
 	g.server.halt()
 }
 
-// restart starts a new server. Restarts come at most once a second, then ever
-// more rarely, until none was needed for a minute.
+// restart starts a new server.
 func (g *guard) restart(ctx context.Context, now time.Time) {
 	g.report(restarting, fmt.Errorf("%w: %w", errRestarting, g.down))
-	if now.Sub(g.nextRestart) > maxBackoff {
-		g.backoff = 0
-	}
-	g.backoff = min(max(minBackoff, 2*g.backoff), maxBackoff)
+	g.backoff = nextBackoff(g.backoff, now.Sub(g.nextRestart))
 	g.down = g.server.launch(ctx)
 	g.nextRestart = time.Now().Add(g.backoff)
-	if g.down != nil {
+	switch {
+	case ctx.Err() != nil: // shutting down
+	case g.down != nil:
 		g.report(unavailable, g.down)
-		return
+	default:
+		g.checkHealth(now)
 	}
-	g.checkHealth(now)
+}
+
+// nextBackoff doubles the pause between restarts from a second to a minute; quiet
+// is for how long none was needed after the last pause.
+func nextBackoff(last, quiet time.Duration) time.Duration {
+	if quiet > maxBackoff {
+		return minBackoff
+	}
+	return min(max(minBackoff, 2*last), maxBackoff)
 }
 
 // report makes what was found known to Healthy, and to the log when it is news.

@@ -28,6 +28,7 @@ const (
 // instance is one NATS server between two restarts.
 type instance struct {
 	*server.Server
+
 	log *serverLog
 }
 

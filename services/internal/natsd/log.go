@@ -25,35 +25,6 @@ type serverLog struct {
 	write   error
 }
 
-// started ends the start: it returns the first fatal error so far, and later
-// ones are logged.
-func (l *serverLog) started() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.running = true
-	return l.fatal
-}
-
-// writeError is why a store takes no more writes, nil while all do.
-func (l *serverLog) writeError() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.write
-}
-
-// keep notes a fatal error of the start, and says whether it was one.
-func (l *serverLog) keep(err error) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.running {
-		return false
-	}
-	if l.fatal == nil {
-		l.fatal = err
-	}
-	return true
-}
-
 func (l *serverLog) Fatalf(format string, v ...any) {
 	if err := fmt.Errorf(format, v...); !l.keep(err) { //nolint:err113 // nats-server's own words
 		l.log.Error(err.Error(), "from", "nats-server")
@@ -88,3 +59,32 @@ func (l *serverLog) Noticef(format string, v ...any) {
 // Debugf and Tracef are for nats-server's own development and are off.
 func (*serverLog) Debugf(string, ...any) {}
 func (*serverLog) Tracef(string, ...any) {}
+
+// started ends the start: it returns the first fatal error so far, and later
+// ones are logged.
+func (l *serverLog) started() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = true
+	return l.fatal
+}
+
+// writeError is why a store takes no more writes, nil while all do.
+func (l *serverLog) writeError() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write
+}
+
+// keep notes a fatal error of the start, and says whether it was one.
+func (l *serverLog) keep(err error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running {
+		return false
+	}
+	if l.fatal == nil {
+		l.fatal = err
+	}
+	return true
+}

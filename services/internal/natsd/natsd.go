@@ -4,6 +4,7 @@
 package natsd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ const (
 	// connWait is what nats.go allows itself for a TCP dial. It holds the
 	// connection's lock meanwhile, so publishers wait with it.
 	connWait = 2 * time.Second
+
+	checkInterval = 500 * time.Millisecond
+	restartAfter  = 3 * time.Second
 )
 
 var (
@@ -61,7 +65,7 @@ type Server struct {
 	stop        context.CancelFunc
 	guarded     chan struct{} // closed when the guard has ended
 	closing     chan struct{} // closed by Shutdown
-	writeFailed chan struct{}
+	writeFailed chan struct{} // wakes the guard
 	once        sync.Once
 
 	mu      sync.Mutex
@@ -83,8 +87,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	o.MinFree = d.floor(o.MinFree)
-	o.CheckInterval = orDefault(o.CheckInterval, 500*time.Millisecond)
-	o.RestartAfter = orDefault(o.RestartAfter, 3*time.Second)
+	o.CheckInterval = cmp.Or(o.CheckInterval, checkInterval)
+	o.RestartAfter = cmp.Or(o.RestartAfter, restartAfter)
 	s := &Server{
 		opts:        o,
 		addr:        o.Listen,
@@ -108,51 +112,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		g.run(guardCtx)
 	}()
 	return s, nil
-}
-
-// begin brings the first server up.
-func (s *Server) begin(ctx context.Context, d disk) error {
-	var err error
-	if s.capacity, err = d.capacity(s.opts.Dir, s.opts.MaxBytes); err != nil {
-		return err
-	}
-	if err := checkListen(ctx, s.addr); err != nil {
-		return err
-	}
-	if err := s.launch(ctx); err != nil {
-		return err
-	}
-	if s.addr != "" {
-		s.addr = s.current.Addr().String() // a port that was 0 stays the same from now on
-	}
-	return nil
-}
-
-func orDefault(d, def time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return def
-}
-
-// abandon releases the lock once no server writes to the directory any more.
-// After a start that ctx cut short that can take as long as recovery does, so
-// then it happens behind the caller's back.
-func (s *Server) abandon(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return s.release()
-	}
-	go func() {
-		if err := s.release(); err != nil {
-			s.opts.Log.Error("data directory is not unlocked", "err", err)
-		}
-	}()
-	return nil
-}
-
-func (s *Server) release() error {
-	s.running.Wait()
-	return s.lock.release()
 }
 
 // InProcessConn returns a connection to the current server. nats.go asks for
@@ -179,7 +138,10 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 		case <-ready:
 		case <-s.closing:
 		case <-timer.C:
-			return nil, fmt.Errorf("the embedded NATS server does not run: %w", s.Healthy())
+			if err := s.Healthy(); err != nil {
+				return nil, err
+			}
+			return nil, errRestarting
 		}
 	}
 }
@@ -213,6 +175,44 @@ func (s *Server) Shutdown() {
 			s.opts.Log.Error("data directory is not unlocked", "err", err)
 		}
 	})
+}
+
+// begin brings the first server up.
+func (s *Server) begin(ctx context.Context, d disk) error {
+	var err error
+	if s.capacity, err = d.capacity(s.opts.Dir, s.opts.MaxBytes); err != nil {
+		return err
+	}
+	if err := checkListen(ctx, s.addr); err != nil {
+		return err
+	}
+	if err := s.launch(ctx); err != nil {
+		return err
+	}
+	if s.addr != "" {
+		s.addr = s.current.Addr().String() // a port that was 0 stays the same from now on
+	}
+	return nil
+}
+
+// abandon releases the lock once no server writes to the directory any more.
+// After a start that ctx cut short that can take as long as recovery does, so
+// then it happens behind the caller's back.
+func (s *Server) abandon(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return s.release()
+	}
+	go func() {
+		if err := s.release(); err != nil {
+			s.opts.Log.Error("data directory is not unlocked", "err", err)
+		}
+	}()
+	return nil
+}
+
+func (s *Server) release() error {
+	s.running.Wait()
+	return s.lock.release()
 }
 
 func (s *Server) serving() (*instance, <-chan struct{}) {

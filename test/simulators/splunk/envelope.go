@@ -12,18 +12,22 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // An Event is one indexed event. Host, source, sourcetype and index are those of the envelope, else of the query, else empty.
 type Event struct {
-	Request    int64           // the number of the request that brought it, from 1
-	Time       time.Time       // zero when the envelope has none; Splunk then takes the time of arrival
-	Host       string          //
-	Source     string          //
-	Sourcetype string          //
-	Index      string          //
-	Event      json.RawMessage // the value of "event", as sent
-	Fields     map[string]any  // indexed fields; numbers are json.Number
+	// Request is the number of the request that brought it, from 1.
+	Request int64
+	// Time is zero when the envelope has none; Splunk then takes the time of arrival.
+	Time time.Time
+
+	Host, Source, Sourcetype, Index string
+
+	// Event is the value of "event", as sent.
+	Event json.RawMessage
+	// Fields are the indexed fields. Numbers are json.Number.
+	Fields map[string]any
 }
 
 // Text is the event's text: the string it is, or else its JSON.
@@ -47,7 +51,8 @@ type batch struct {
 	number     int64
 	allowed    Token
 	maxEvent   int
-	defaults   Event // from the query
+	defaults   Event           // from the query
+	seen       map[string]bool // of checkKeys, to be used again
 	events     []Event
 	violations []string
 }
@@ -57,6 +62,7 @@ func newBatch(number int64, query url.Values, allowed Token, maxEvent int) *batc
 		number:   number,
 		allowed:  allowed,
 		maxEvent: maxEvent,
+		seen:     map[string]bool{},
 		defaults: Event{
 			Request:    number,
 			Host:       query.Get("host"),
@@ -68,45 +74,68 @@ func newBatch(number int64, query url.Values, allowed Token, maxEvent int) *batc
 }
 
 // parse takes envelopes until the body ends or one is invalid. It returns the code and the invalid envelope's index, from zero.
-// Splunk also takes an array of envelopes, undocumented.
 func (b *batch) parse(body []byte) (code, at int) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
-	array := bytes.TrimLeft(body, jsonSpace)[0] == '['
-	if array {
-		b.violate(0, "the body is an array; envelopes are sent one after another")
-		if _, err := decoder.Token(); err != nil {
-			return codeInvalidFormat, 0
+	if bytes.TrimLeft(body, jsonSpace)[0] == '[' {
+		code = b.parseArray(decoder)
+	} else {
+		code = b.parseRun(decoder)
+	}
+	return code, len(b.events)
+}
+
+// parseRun takes envelopes that follow one another.
+func (b *batch) parseRun(decoder *json.Decoder) int {
+	for {
+		code, end := b.next(decoder)
+		if end || code != codeSuccess {
+			return code
 		}
 	}
-	for !array || decoder.More() {
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
-			if errors.Is(err, io.EOF) && !array {
-				return codeSuccess, 0
-			}
-			return codeInvalidFormat, len(b.events)
+}
+
+// parseArray takes an array of envelopes, which Splunk does too, undocumented.
+func (b *batch) parseArray(decoder *json.Decoder) int {
+	b.violate(0, "the body is an array; envelopes are sent one after another")
+	if _, err := decoder.Token(); err != nil {
+		return codeInvalidFormat
+	}
+	for decoder.More() {
+		if code, _ := b.next(decoder); code != codeSuccess {
+			return code
 		}
-		event, code := b.envelope(raw)
-		if code != codeSuccess {
-			return code, len(b.events)
-		}
-		b.events = append(b.events, event)
 	}
 	if _, err := decoder.Token(); err != nil || len(b.events) == 0 { // the closing bracket
-		return codeInvalidFormat, len(b.events)
+		return codeInvalidFormat
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return codeInvalidFormat, len(b.events)
+		return codeInvalidFormat
 	}
-	return codeSuccess, 0
+	return codeSuccess
+}
+
+// next takes one envelope, or tells that there is none.
+func (b *batch) next(decoder *json.Decoder) (code int, end bool) {
+	var raw json.RawMessage
+	switch err := decoder.Decode(&raw); {
+	case errors.Is(err, io.EOF):
+		return codeSuccess, true
+	case err != nil:
+		return codeInvalidFormat, false
+	}
+	event, code := b.envelope(raw)
+	if code == codeSuccess {
+		b.events = append(b.events, event)
+	}
+	return code, false
 }
 
 // envelope checks one envelope. The order of checks only matters for envelopes with two faults, where Splunk's is unknown.
 func (b *batch) envelope(raw json.RawMessage) (Event, int) {
-	keys, err := members(raw)
-	if err != nil {
+	if raw[0] != '{' {
 		return Event{}, codeInvalidFormat
 	}
+	keys := members(raw)
 	b.checkKeys("the envelope", keys)
 	event := b.defaults
 	for _, m := range keys {
@@ -143,12 +172,10 @@ func (b *batch) take(event *Event, m member) int {
 
 // checkEvent checks what needs the whole envelope.
 func (b *batch) checkEvent(event Event) int {
-	var blank string
-	isString := json.Unmarshal(event.Event, &blank) == nil
 	switch {
 	case len(event.Event) == 0, string(event.Event) == "null":
 		return codeEventRequired
-	case isString && strings.TrimSpace(blank) == "":
+	case blank(event.Event):
 		return codeEventBlank
 	case len(event.Event) > b.maxEvent:
 		return codeInvalidFormat
@@ -158,22 +185,35 @@ func (b *batch) checkEvent(event Event) int {
 	return codeSuccess
 }
 
+// blank tells whether an event is a string of nothing but white space.
+func blank(raw json.RawMessage) bool {
+	if raw[0] != '"' {
+		return false
+	}
+	if first := raw[1]; first > ' ' && first < utf8.RuneSelf && first != '"' && first != '\\' {
+		return false // as nearly every event shows
+	}
+	return strings.TrimSpace(unquote(raw)) == ""
+}
+
 // time takes epoch seconds, as a number or as a string that holds one.
 func (b *batch) time(raw json.RawMessage, into *time.Time) int {
 	number := string(raw)
-	var quoted string
-	if json.Unmarshal(raw, &quoted) == nil && number != "null" {
-		number = strings.TrimSpace(quoted)
+	if raw[0] == '"' {
+		number = strings.TrimSpace(unquote(raw))
 	}
-	seconds, ok := new(big.Rat).SetString(number)
-	if !decimal.MatchString(number) || !ok {
+	if !decimal.MatchString(number) {
 		return codeFields // as measured: code 15, not 6
 	}
 	if !carefulTime.Match(raw) {
 		b.violate(len(b.events), fmt.Sprintf("time is %s, not a number of seconds with at most six decimals", raw))
 	}
-	ns := new(big.Int).Div(new(big.Int).Mul(seconds.Num(), big.NewInt(int64(time.Second))), seconds.Denom())
-	if ns.IsInt64() {
+	seconds, ok := new(big.Rat).SetString(number)
+	if !ok {
+		return codeFields
+	}
+	ns := new(big.Int).Mul(seconds.Num(), big.NewInt(int64(time.Second)))
+	if ns.Div(ns, seconds.Denom()).IsInt64() {
 		*into = time.Unix(0, ns.Int64()).UTC()
 	}
 	return codeSuccess
@@ -181,95 +221,66 @@ func (b *batch) time(raw json.RawMessage, into *time.Time) int {
 
 // fields takes indexed fields: an object whose values are scalars or arrays of scalars.
 func (b *batch) fields(raw json.RawMessage, into *map[string]any) int {
-	keys, err := members(raw)
-	if err != nil {
+	if raw[0] != '{' {
 		return codeInvalidFormat
 	}
-	b.checkKeys("fields", keys)
-	fields := make(map[string]any, len(keys))
-	for _, m := range keys {
-		decoder := json.NewDecoder(bytes.NewReader(m.value))
-		decoder.UseNumber()
-		var value any
-		if err := decoder.Decode(&value); err != nil || !flat(value) {
+	fields := members(raw)
+	b.checkKeys("fields", fields)
+	*into = make(map[string]any, len(fields))
+	for _, m := range fields {
+		value, flat := flatten(m.value)
+		if !flat {
 			return codeFields
 		}
-		fields[m.key] = value
+		(*into)[m.key] = value
 	}
-	*into = fields
 	return codeSuccess
 }
 
-// flat tells whether a field's value is a scalar or an array of scalars.
-func flat(value any) bool {
-	switch v := value.(type) {
-	case map[string]any:
-		return false
-	case []any:
-		return !slices.ContainsFunc(v, func(item any) bool {
-			switch item.(type) {
-			case map[string]any, []any:
-				return true
-			}
-			return false
-		})
-	default:
-		return true
+// flatten decodes a field's value. It returns false unless that is a scalar or an array of scalars.
+func flatten(raw json.RawMessage) (any, bool) {
+	switch raw[0] {
+	case '"':
+		return unquote(raw), true
+	case '{':
+		return nil, false
 	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, false
+	}
+	items, _ := value.([]any)
+	for _, item := range items {
+		switch item.(type) {
+		case map[string]any, []any:
+			return nil, false
+		}
+	}
+	return value, true
 }
 
 // text takes a metadata value, which is a string.
 func text(raw json.RawMessage, into *string) int {
-	if raw[0] != '"' || json.Unmarshal(raw, into) != nil {
+	if raw[0] != '"' {
 		return codeInvalidFormat
 	}
+	*into = unquote(raw)
 	return codeSuccess
 }
 
 // checkKeys records keys that occur twice: Splunk takes one of them and does not say which.
 func (b *batch) checkKeys(where string, keys []member) {
-	seen := make(map[string]bool, len(keys))
+	clear(b.seen)
 	for _, m := range keys {
-		if seen[m.key] {
+		if b.seen[m.key] {
 			b.violate(len(b.events), fmt.Sprintf("%s has key %q twice", where, m.key))
 		}
-		seen[m.key] = true
+		b.seen[m.key] = true
 	}
 }
 
 func (b *batch) violate(event int, what string) {
 	b.violations = append(b.violations, fmt.Sprintf("request %d, event %d: %s", b.number, event, what))
-}
-
-// A member is one key of a JSON object with its value.
-type member struct {
-	key   string
-	value json.RawMessage
-}
-
-var errNotObject = errors.New("not a JSON object")
-
-// members returns the members of a JSON object in order, duplicates included, which a map would hide.
-func members(raw json.RawMessage) ([]member, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return nil, errNotObject
-	}
-	var keys []member
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, fmt.Errorf("read key: %w", err)
-		}
-		name, ok := key.(string)
-		if !ok {
-			return nil, errNotObject
-		}
-		m := member{key: name}
-		if err := decoder.Decode(&m.value); err != nil {
-			return nil, fmt.Errorf("read value of %q: %w", name, err)
-		}
-		keys = append(keys, m)
-	}
-	return keys, nil
 }

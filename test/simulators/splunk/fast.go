@@ -2,6 +2,7 @@ package splunk
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func nextEnvelope(b []byte) int {
 			continue
 		}
 		quote := skipSpace(b, start+1)
-		if quote+1 < len(b) && b[quote] == '"' && bytes.IndexByte([]byte(" \t\r\n,:]}"), b[quote+1]) < 0 {
+		if quote+1 < len(b) && b[quote] == '"' && strings.IndexByte(" \t\r\n,:]}", b[quote+1]) < 0 {
 			return start
 		}
 	}

@@ -1,6 +1,7 @@
 package splunk
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -61,9 +62,8 @@ func (s *Splunk) serveFault(w http.ResponseWriter, r *http.Request, number int64
 	case usual || fault.Accept:
 		a = s.answer(number, r)
 	case !fault.Cut:
-		buf := s.takeBody()
-		_ = s.fill(buf, r.Body) // a fault answers a broken body too
-		s.returnBody(buf)
+		// What is wrong with the body does not matter to a fault.
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, s.options.MaxContentLength))
 	}
 	if !wait(r, fault.Delay) || fault.Cut {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection from a handler

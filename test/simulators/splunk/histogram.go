@@ -15,15 +15,15 @@ type histogram struct {
 
 // add counts one value. Clocks of two processes may differ, so a negative one counts as zero.
 func (h *histogram) add(ns int64) {
-	h.steps[step(uint64(max(ns, 0)))].Add(1)
+	h.steps[step(max(ns, 0))].Add(1)
 }
 
-// step is the index for a value: the position of its highest bit, then the bits below it.
-func step(value uint64) int {
+// step is the index for a value that is not negative: the position of its highest bit, then the bits below it.
+func step(value int64) int {
 	if value < 1<<stepBits {
 		return int(value)
 	}
-	shift := bits.Len64(value) - stepBits - 1
+	shift := bits.Len64(uint64(value)) - stepBits - 1
 	return shift<<stepBits + int(value>>shift)
 }
 

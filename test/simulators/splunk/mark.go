@@ -14,8 +14,8 @@ const (
 	timeKey = "t="
 )
 
-// ID returns the token after the last "id=" in an event's text or in its JSON, or "". The mark stands at the start or behind a
-// character that is no part of a word, so request_id= is not one.
+// ID returns the token after the last "id=" in an event's text or in its JSON, or "". The mark stands at the start or behind white
+// space or a quote, so request_id= and ?id= are none.
 func ID(text string) string {
 	return string(mark([]byte(text), idKey))
 }
@@ -27,7 +27,7 @@ func mark(text []byte, key string) []byte {
 		if at < 0 {
 			return nil
 		}
-		if at == 0 || !wordByte(text[at-1]) {
+		if at == 0 || text[at-1] <= ' ' || text[at-1] == '"' {
 			value := text[at+len(key):]
 			if stop := slices.IndexFunc(value, endsMark); stop >= 0 {
 				value = value[:stop]
@@ -38,10 +38,6 @@ func mark(text []byte, key string) []byte {
 		}
 		end = at
 	}
-}
-
-func wordByte(c byte) bool {
-	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 func endsMark(c byte) bool {

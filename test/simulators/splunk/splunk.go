@@ -82,7 +82,7 @@ func New(options Options) *Splunk {
 	if options.MaxEventSize == 0 {
 		options.MaxEventSize = defaultMaxEventSize
 	}
-	return &Splunk{options: options, ledger: NewLedger(), refused: map[int]int64{}}
+	return &Splunk{options: options, ledger: NewLedger(), refused: map[int]int64{}, breach: []string{}}
 }
 
 // Count is the number of events indexed.

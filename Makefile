@@ -1,0 +1,90 @@
+# Drainline's tasks. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+MODULES := $(shell go list -m -f '{{.Dir}}')
+BIN     := $(CURDIR)/.bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X github.com/drainline/drainline/services/internal/app.Version=$(VERSION)
+TOOLS   := $(addprefix $(BIN)/,buf gofumpt golangci-lint protoc-gen-go)
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build, then see it at work: simulated Heroku logs arrive in the inspector's page
+	@exec $(BIN)/drainline demo
+
+.PHONY: build
+build: ## build drainline and the three services into .bin/
+	@mkdir -p $(BIN)
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./services/cmd/...
+
+.PHONY: test
+test: ## run every test once
+	@for m in $(MODULES); do (cd $$m && go test ./...); done
+
+# What CI runs. The order puts the quick refusals first.
+.PHONY: check
+check: format-check lint build-alone generate-check test-race ## everything that has to be green before a commit
+	@echo "make check: all green"
+
+.PHONY: test-race
+test-race:
+	@for m in $(MODULES); do (cd $$m && go test -race ./...); done
+
+.PHONY: bench
+bench: ## measure the whole pipeline: player -> drainline run -> Splunk simulator
+	@cd test && go run ./bench
+
+.PHONY: bench-go
+bench-go: ## run the packages' own benchmarks
+	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for 20 s
+	@for m in $(MODULES); do (cd $$m && for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done); done
+
+.PHONY: format
+format: $(BIN)/gofumpt ## format the code
+	@$(BIN)/gofumpt -l -w $(MODULES)
+
+.PHONY: format-check
+format-check: $(BIN)/gofumpt
+	@loose=$$($(BIN)/gofumpt -l $(MODULES)); [ -z "$$loose" ] || { echo "not formatted, run make format:"; echo "$$loose"; exit 1; }
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint $(BIN)/buf
+	@for m in $(MODULES); do (cd $$m && go vet ./... && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yaml ./...); done
+	@cd proto && $(BIN)/buf lint
+
+# Each module has to build by its own go.mod, without the workspace.
+.PHONY: build-alone
+build-alone:
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./...); done
+
+.PHONY: generate
+generate: $(TOOLS) ## write the generated files again
+	@cd proto && $(BIN)/buf generate
+	@cd config && go generate ./...
+
+# Generated files are what `make generate` writes, and the bus contract breaks nothing that was committed.
+.PHONY: generate-check
+generate-check: $(TOOLS)
+	@before=$$(git diff | sha256sum); $(MAKE) generate; after=$$(git diff | sha256sum); \
+		[ "$$before" = "$$after" ] || { echo "generated files are stale, commit what make generate wrote:"; git diff --stat; exit 1; }
+	@cd proto && $(BIN)/buf breaking --against '../.git#subdir=proto,ref=HEAD'
+
+$(TOOLS): tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	@echo "building $(@F)"
+	@cd tools && GOWORK=off go build -o $(BIN)/ $$(GOWORK=off go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' tool | grep '/$(@F)$$')
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf $(BIN)

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+//go:generate go test -run TestAnnotatedFile -update .
+
+// lineWidth is where prose is broken, in bytes, as far as words allow.
+const lineWidth = 100
+
+const preamble = `Everything that can be set, with its meaning and its default.
+
+Two hashes are prose, one hash is a key at its default or, where there is none, an example: remove
+the hash to set it. Lists are replaced as a whole. Sections may be left out or left empty.
+
+Later sources win: defaults, files in the order of the command line, environment, flags. Any key is
+an environment variable too, in upper case with two underscores between levels and commas between
+the items of a list: ingest.hold is DRAINLINE_INGEST__HOLD.
+
+In a string, ${NAME} is replaced from the environment, and $$ is a dollar sign. Times are written as
+500ms, 4s, 30m or 336h; sizes in bytes or as 64KiB, 8MiB, 4GiB (powers of 1024) or 500kB, 1MB, 4GB
+(powers of 1000).`
+
+// Annotated writes a whole configuration file in which every key stands with
+// its meaning. Read as it is, it sets nothing.
+func Annotated(w io.Writer) error {
+	var b bytes.Buffer
+	for line := range strings.SplitSeq(preamble, "\n") {
+		b.WriteString(strings.TrimRight("## "+line, " ") + "\n")
+	}
+	for _, k := range keys {
+		b.WriteByte('\n')
+		annotate(&b, k)
+	}
+	return writeAll(w, b.Bytes(), "the annotated configuration")
+}
+
+func annotate(b *bytes.Buffer, k key) {
+	margin := indent(k.path)
+	for _, line := range wrap(k.sentences(), lineWidth-len(margin)) {
+		fmt.Fprintf(b, "%s## %s\n", margin, line)
+	}
+	name := exampleName(k.path)
+	switch {
+	case k.isSection() && strings.Contains(k.path, "*"):
+		fmt.Fprintf(b, "%s# %s:\n", margin, name)
+	case k.isSection():
+		fmt.Fprintf(b, "%s%s:\n", margin, name)
+	case k.kind.secret || k.required:
+		fmt.Fprintf(b, "%s# %s: %s\n", margin, name, k.example)
+	default:
+		fmt.Fprintf(b, "%s# %s: %s\n", margin, name, k.defaultInYAML())
+	}
+}
+
+// exampleName is the last part of a path, with an example for a name.
+func exampleName(path string) string {
+	switch path {
+	case destination:
+		return "splunk"
+	case credentials + ".*":
+		return "team_a"
+	default:
+		return lastSegment(path)
+	}
+}
+
+// sentences is the prose of a key outside of a table.
+func (k key) sentences() string {
+	said := []string{k.doc}
+	if !k.isSection() {
+		said = append(said, "Must be "+k.kind.rule+".")
+	}
+	if k.required {
+		said = append(said, "Required.")
+	}
+	if k.restart {
+		said = append(said, "A change needs a restart.")
+	}
+	if k.example != "" && !k.kind.secret && !k.required {
+		said = append(said, "Example: "+k.example)
+	}
+	return strings.Join(said, " ")
+}
+
+// defaultInYAML is the default as a file would give it.
+func (k key) defaultInYAML() string {
+	if value := k.defaultValue(); value != nil {
+		return inYAML(value)
+	}
+	zero, _ := k.kind.parse("")
+	return inYAML(zero)
+}
+
+func wrap(prose string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(prose) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimLeft(line+" "+word, " ")
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,83 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/drainline/drainline/config"
+)
+
+// FuzzLoad holds every file to one of two ends: a configuration that can be
+// printed and loaded again, or problems of one line each.
+func FuzzLoad(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range append(seeds, annotatedFile) {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
+	}
+	for _, text := range []string{
+		"", "---\n", "a: &a [*a]\n", "? {a: b}\n: c\n", "<<: {ingest: {hold: 1s}}\n", "destinations: {~: {}, 1: {}, true: {}}\n",
+		"ingest: {hold: 2001-01-01}\nbus: {replicas: 0x3, url: !!binary aGVsbG8=}\n", "\xff\xfe", "include: ['*']\n", "1: 2\n",
+		"destinations: {a: {urls: [https://a], token: b}}\ningest: {logplex: {credentials: {c: {secret: d}}}}\n",
+	} {
+		f.Add([]byte(text))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file := filepath.Join(dir, "drainline.yaml")
+		if bytes.Contains(content, []byte("_file")) || bytes.Contains(content, []byte("include")) {
+			return // what it finds depends on the machine
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Loader{Files: []string{file}}.Load()
+		var problems *config.Error
+		switch {
+		case errors.As(err, &problems):
+			if lines := strings.Split(err.Error(), "\n"); len(lines) != len(problems.Problems) {
+				t.Errorf("%d problems in %d lines: %q", len(problems.Problems), len(lines), lines)
+			}
+		case err != nil:
+			t.Errorf("an error without problems: %v", err)
+		default:
+			loadPrinted(t, c, file)
+		}
+	})
+}
+
+func loadPrinted(t *testing.T, c *config.Config, file string) {
+	t.Helper()
+	var printed, again bytes.Buffer
+	if err := c.Print(&printed); err != nil {
+		t.Fatal(err)
+	}
+	text := printed.String()
+	for n := 0; strings.Contains(text, "'[redacted]'"); n++ { // which no secret may be
+		text = strings.Replace(text, "'[redacted]'", fmt.Sprintf("secret%d", n), 1)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Loader{Files: []string{file}}.Load()
+	if err != nil {
+		t.Fatalf("what is printed does not load: %v\n%s", err, text)
+	}
+	if err := c.Print(&again); err != nil {
+		t.Fatal(err)
+	}
+	if again.String() != printed.String() {
+		t.Errorf("printed\n%s\nand loaded\n%s", printed.String(), again.String())
+	}
+}

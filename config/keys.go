@@ -1,0 +1,122 @@
+package config
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// keys is the one declaration of everything that can be set, in the order of
+// the Config's fields. Defaults, parsing, validation, the names in the
+// environment, the reference and drainline.yaml all come from it.
+var keys = slices.Concat(
+	[]key{{
+		path: includeKey,
+		kind: listOf("a list of different file names or patterns such as drains.d/*.yaml", 0, as(isPath)),
+		doc: "Further files to read, relative to the folder of this file. Sections merge; the same key or name in two " +
+			"of these files is an error. Only in files given on the command line.",
+		example: "[destinations.d/*.yaml]",
+	}},
+	busKeys, ingestKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,
+)
+
+var inspectorKeys = []key{
+	{path: "inspector", doc: "A page that shows what would reach Splunk."},
+	{
+		path: "inspector.listen", kind: address(), def: "127.0.0.1:8089", restart: true,
+		doc: "Where the page is served. It shows log lines to whoever can open it.",
+	},
+	{
+		path: "inspector.max_events", kind: count(1_000_000), def: "10000",
+		doc: "How many of the latest events are kept, in memory.",
+	},
+}
+
+var telemetryKeys = []key{
+	{path: "telemetry", doc: "What Drainline tells of itself."},
+	{path: "telemetry.logs", doc: "Drainline's own log, on standard error."},
+	{
+		path: "telemetry.logs.level", kind: choice("debug", "info", "warn", "error"), def: "info",
+		doc: "The least important record that is written.",
+	},
+	{
+		path: "telemetry.logs.format", kind: choice("text", "json"), def: "text",
+		doc: "How a record is written.",
+	},
+}
+
+var adminKeys = []key{
+	{path: "admin", doc: "Health, metrics and profiles: /healthz, /readyz, /metrics."},
+	{
+		path: "admin.listen", kind: address(), def: "127.0.0.1:9600", restart: true,
+		doc: "Where they are served.",
+	},
+	{
+		path: "admin.pprof", kind: boolean(), def: off,
+		doc: "Serves Go's profiles under /debug/pprof as well.",
+	},
+}
+
+// clientTLS are the keys of a ClientTLS below the section of that path.
+func clientTLS(section, doc string) []key {
+	return []key{
+		{path: section, doc: doc},
+		{
+			path: section + ".ca_file", kind: optional(filePath()),
+			doc:     "Certificates of the authorities to trust (PEM), in place of the system's.",
+			example: "/etc/drainline/ca.pem",
+		},
+		{
+			path: section + ".cert_file", kind: optional(filePath()),
+			doc: "A certificate to show to the server (PEM), together with key_file.",
+		},
+		{
+			path: section + ".key_file", kind: optional(filePath()),
+			doc: "The private key of cert_file (PEM).",
+		},
+		{
+			path: section + ".server_name", kind: optional(text("a host name", hostName.MatchString)),
+			doc: "The name that the server's certificate must have, where it is not the host's.",
+		},
+		{
+			path: section + ".insecure_skip_verify", kind: boolean(), def: off,
+			doc: "Takes any certificate. Whoever is on the way can then read and change everything: for trials only.",
+		},
+	}
+}
+
+const (
+	maxWait   = 10 * time.Minute
+	minStream = Bytes(1 << 20)
+	maxStream = Bytes(1 << 49)
+)
+
+// streamSize is the size of a stream on the bus.
+func streamSize() kind { return sizeOrZero(minStream, maxStream) }
+
+func filePath() kind { return text("a file's path", isPath) }
+
+func folderPath() kind { return text("a folder's path", isPath) }
+
+func isPath(s string) bool { return s != "" && !strings.ContainsFunc(s, unicode.IsControl) }
+
+var (
+	// The characters that a URL carries before the host without escaping (RFC
+	// 3986, userinfo). A colon separates user and secret, and Logplex cannot
+	// use a drain URL that has another one.
+	userinfo = regexp.MustCompile(`^[A-Za-z0-9._~!$&'()*+,;=-]{1,256}$`)
+
+	// What an HTTP header can carry without quoting or loss.
+	visible = regexp.MustCompile(`^[!-~]{1,1000}$`)
+
+	urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
+
+	fieldName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+)
+
+// isURLPath takes paths as net/http's router sees them: it would redirect
+// any other spelling, and Logplex does not follow.
+func isURLPath(s string) bool { return urlPath.MatchString(s) && path.Clean(s) == s }

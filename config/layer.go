@@ -1,0 +1,198 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// layer is what one source sets: a file, the environment or the flags. Its
+// values have passed their rules and have the types of the Config's fields.
+type layer struct {
+	settings map[string]setting
+	entries  map[string]string // things with names, such as "destinations.splunk", and who named them first
+	problems []Problem
+	// expand fills in what a string of a file takes from the environment.
+	expand func(string) (string, error)
+}
+
+// setting is the value that a layer gives to a path.
+type setting struct {
+	value any // nil when what was given broke the rule
+	from  string
+}
+
+const noSection = "is a section and must have keys below it"
+
+func newLayer() *layer {
+	return &layer{settings: map[string]setting{}, entries: map[string]string{}}
+}
+
+func (l *layer) add(p Problem) { l.problems = append(l.problems, p) }
+
+// walk takes a section of a file. Nothing in place of a section or of a value
+// is the same as leaving it out.
+func (l *layer) walk(path string, section map[string]any, from string) {
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		child, value := join(path, name), section[name]
+		if strings.Contains(name, ".") {
+			l.add(Problem{Path: show(child), Rule: "keys and names have no dots; write `a: {b: 1}` for a.b", File: from})
+			continue
+		}
+		k, ok := find(child)
+		switch {
+		case !ok:
+			l.unknown(child, from)
+		case k.isSection():
+			l.walkSection(child, value, from)
+		case value != nil:
+			l.set(child, value, from)
+		}
+	}
+}
+
+func (l *layer) walkSection(path string, value any, from string) {
+	section, ok := toSection(value)
+	switch {
+	case !ok: // not shown: it may be a secret in the wrong place
+		l.add(Problem{Path: show(path), Rule: noSection, File: from})
+	case l.enter(path, from):
+		l.walk(path, section, from)
+	}
+}
+
+func toSection(value any) (map[string]any, bool) {
+	switch v := value.(type) {
+	case nil:
+		return nil, true
+	case map[string]any:
+		return v, true
+	case map[any]any: // some keys are numbers to YAML
+		section := make(map[string]any, len(v))
+		for name, below := range v {
+			section[fmt.Sprint(name)] = below
+		}
+		return section, true
+	default:
+		return nil, false
+	}
+}
+
+// enter notes the name in the path, if any, and reports whether it may be used.
+func (l *layer) enter(path, from string) bool {
+	entry, ok := entryOf(path)
+	if !ok {
+		return true
+	}
+	switch {
+	case !namePattern.MatchString(lastSegment(entry)):
+		l.add(Problem{Path: show(entry), Rule: "must be " + nameRule, File: from})
+		return false
+	case entry == join(credentials, DefaultCredential) && from != "DRAINLINE_DRAIN_SECRET":
+		l.add(Problem{Path: entry, Rule: "is reserved for DRAINLINE_DRAIN_SECRET; choose another name", File: from})
+		return false
+	}
+	if _, known := l.entries[entry]; !known {
+		l.entries[entry] = from
+	}
+	return true
+}
+
+// maxNearest is for how many unknown keys of a layer the nearest is looked up:
+// a file of something else has many.
+const maxNearest = 100
+
+func (l *layer) unknown(path, from string) {
+	rule := "is not a known key"
+	if len(l.problems) < maxNearest {
+		rule += "; the nearest is " + show(nearest(path))
+	}
+	l.add(Problem{Path: show(path), Rule: rule, File: from})
+}
+
+// set gives a value to a key.
+func (l *layer) set(path string, raw any, from string) {
+	k, ok := find(path)
+	switch {
+	case !ok:
+		l.unknown(path, from)
+		return
+	case k.isSection():
+		l.add(Problem{Path: show(path), Rule: noSection, File: from})
+		return
+	case !l.enter(path, from):
+		return
+	case path == includeKey && l.expand == nil:
+		l.add(Problem{Path: path, Rule: "can only be given in a file", File: from})
+		return
+	}
+	value, err := l.read(k.kind, raw)
+	if err != nil {
+		l.add(Problem{Path: path, Value: shown(k.kind, raw), Rule: err.Error(), File: from})
+	}
+	l.settings[path] = setting{value, from}
+}
+
+func (l *layer) read(k kind, raw any) (any, error) {
+	raw, err := l.expandAll(raw)
+	if err != nil {
+		return nil, err
+	}
+	value, ok := k.parse(raw)
+	switch {
+	case ok:
+		return value, nil
+	case k.text && isScalar(raw) && k.fits(fmt.Sprint(raw)):
+		return nil, errNotText
+	default:
+		return nil, errors.New("must be " + k.rule)
+	}
+}
+
+var errNotText = errors.New("is no text to YAML: put it in quotes")
+
+func isScalar(raw any) bool {
+	switch raw.(type) {
+	case bool, int, int64, uint64, float64, time.Time:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *layer) expandAll(raw any) (any, error) {
+	if l.expand == nil {
+		return raw, nil
+	}
+	switch v := raw.(type) {
+	case string:
+		return l.expand(v)
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			s, ok := item.(string)
+			if !ok {
+				return raw, nil // no list of strings: its rule will say so
+			}
+			expanded, err := l.expand(s)
+			if err != nil {
+				return nil, err
+			}
+			items[i] = expanded
+		}
+		return items, nil
+	default:
+		return raw, nil
+	}
+}
+
+// shown is a value as a problem may repeat it.
+func shown(k kind, raw any) string {
+	if k.secret {
+		return redacted
+	}
+	return show(raw)
+}

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// leaf is one key of a Config with its value.
+type leaf struct {
+	path  string
+	value any
+}
+
+// leaves lists what is in force, in the order of the fields, names sorted.
+// The include patterns are left out: what they brought in is there itself.
+func (c *Config) leaves() []leaf {
+	return slices.DeleteFunc(leavesOf("", reflect.ValueOf(*c)), func(l leaf) bool { return l.path == includeKey })
+}
+
+func leavesOf(path string, v reflect.Value) []leaf {
+	var leaves []leaf
+	switch v.Kind() {
+	case reflect.Struct:
+		for field, below := range v.Fields() {
+			leaves = append(leaves, leavesOf(join(path, field.Tag.Get("koanf")), below)...)
+		}
+	case reflect.Map:
+		names := v.MapKeys()
+		slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, name := range names {
+			leaves = append(leaves, leavesOf(join(path, name.String()), v.MapIndex(name))...)
+		}
+	default:
+		leaves = append(leaves, leaf{path, v.Interface()})
+	}
+	return leaves
+}
+
+// SHA is the SHA-256 of the effective configuration in hex. It is the same on
+// every instance with the same configuration, however it was given. Secrets go
+// into it and cannot be had from it.
+func (c *Config) SHA() string {
+	h := sha256.New()
+	for _, l := range c.leaves() {
+		fmt.Fprintf(h, "%s=%s\n", l.path, unambiguous(l.value))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func unambiguous(value any) string {
+	switch v := value.(type) {
+	case Secret:
+		return strconv.Quote(v.Reveal())
+	case string, []string:
+		return fmt.Sprintf("%q", v)
+	default:
+		return fmt.Sprint(v)
+	}
+}

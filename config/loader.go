@@ -1,0 +1,150 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/v2"
+)
+
+// Loader says where a configuration comes from. Later sources win: defaults,
+// the files in their order, the environment, the flags.
+type Loader struct {
+	Files   []string       // YAML, each with its own includes
+	Environ []string       // as os.Environ gives it
+	Flags   map[string]any // dotted path to value, a string or of the field's type
+}
+
+// Load reads everything and returns the configuration, or an *Error with all
+// that is wrong with it.
+func (l Loader) Load() (*Config, error) {
+	c, _, err := l.load()
+	return c, err
+}
+
+// load also tells which files took part, even when it fails.
+func (l Loader) load() (*Config, involved, error) {
+	env := newEnvironment(l.Environ)
+	d := draft{from: map[string]string{}, entries: map[string]string{}, koanf: koanf.New(".")}
+	var layers []*layer
+	for _, name := range l.Files {
+		g := readGroup(name, env)
+		layers = append(layers, g.layers...)
+		d.involved.files = append(d.involved.files, g.names...)
+		d.involved.patterns = append(d.involved.patterns, g.patterns...)
+	}
+	layers = append(layers, env.layer(), flagLayer(l.Flags))
+
+	d.merge(layers)
+	d.check()
+	d.readSecretFiles()
+	d.checkCredentials()
+	if err := asError(d.problems); err != nil {
+		return nil, d.involved, err
+	}
+	c, err := d.config()
+	return c, d.involved, err
+}
+
+func flagLayer(flags map[string]any) *layer {
+	l := newLayer()
+	for _, path := range slices.Sorted(maps.Keys(flags)) {
+		l.set(path, flags[path], "flags")
+	}
+	return l
+}
+
+// draft is a configuration in the making.
+type draft struct {
+	koanf    *koanf.Koanf
+	from     map[string]string // who gave a path, last
+	entries  map[string]string // things with names, and who named them first
+	problems []Problem
+	involved involved
+}
+
+// involved is what a change of can change the configuration.
+type involved struct {
+	files    []string // configuration files and files of secrets
+	patterns []string // of includes
+}
+
+func (d *draft) add(p Problem) { d.problems = append(d.problems, p) }
+
+// merge puts the layers over the defaults. All values have their types and all
+// paths are known, so that no merge can put a value over a section.
+func (d *draft) merge(layers []*layer) {
+	for _, l := range layers {
+		d.problems = append(d.problems, l.problems...)
+		for entry, from := range l.entries {
+			if _, known := d.entries[entry]; !known {
+				d.entries[entry] = from
+			}
+		}
+	}
+	d.load(d.defaults())
+	for _, l := range layers {
+		values := map[string]any{}
+		for path, s := range l.settings {
+			d.from[path] = s.from
+			if s.value != nil {
+				values[path] = s.value
+			}
+		}
+		d.load(values)
+	}
+}
+
+func (d *draft) load(values map[string]any) {
+	if err := d.koanf.Load(confmap.Provider(values, "."), nil); err != nil {
+		d.add(Problem{Path: "configuration", Rule: err.Error()})
+	}
+}
+
+func (d *draft) defaults() map[string]any {
+	values := map[string]any{}
+	for _, k := range keys {
+		value := k.defaultValue()
+		if value == nil {
+			continue
+		}
+		for _, path := range d.paths(k.path) {
+			values[path] = value
+		}
+	}
+	return values
+}
+
+// paths puts the names that there are into a pattern.
+func (d *draft) paths(pattern string) []string {
+	above, ok := entryOf(pattern) // ends with the *
+	if !ok {
+		return []string{pattern}
+	}
+	var paths []string
+	for _, entry := range slices.Sorted(maps.Keys(d.entries)) {
+		if parentOf(entry) == parentOf(above) {
+			paths = append(paths, entry+strings.TrimPrefix(pattern, above))
+		}
+	}
+	return paths
+}
+
+// config makes the Config of a draft without problems.
+func (d *draft) config() (*Config, error) {
+	c := &Config{}
+	// A DecoderConfig of our own leaves out koanf's conversions: nothing is left
+	// to convert.
+	err := d.koanf.UnmarshalWithConf("", c, koanf.UnmarshalConf{
+		DecoderConfig: &mapstructure.DecoderConfig{TagName: "koanf", ErrorUnused: true, Result: c},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	c.Include = d.involved.patterns // of all files, each relative to its own
+	return c, nil
+}

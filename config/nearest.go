@@ -1,0 +1,69 @@
+package config
+
+import (
+	"math"
+	"strings"
+)
+
+const (
+	// maxCompared bounds the work for a key that nobody meant, in bytes.
+	maxCompared = 200
+	// wrongSection is how many letters a key in the wrong section counts for.
+	wrongSection = 3
+)
+
+// nearest returns the known key, or section, that is spelled most like an
+// unknown one. A key that only stands in the wrong section is nearest.
+func nearest(path string) string {
+	path = path[:min(len(path), maxCompared)]
+	best, least := "", math.MaxInt
+	for _, k := range keys {
+		known := named(k.path, path)
+		d := distance(path, known)
+		if lastSegment(k.path) == lastSegment(path) {
+			d = min(d, wrongSection)
+		}
+		if d < least {
+			best, least = known, d
+		}
+	}
+	return best
+}
+
+// named puts the names of path into a pattern.
+func named(pattern, path string) string {
+	segments, given := strings.Split(pattern, "."), strings.Split(path, ".")
+	for i, s := range segments {
+		if s != "*" {
+			continue
+		}
+		segments[i] = "<name>"
+		if i < len(given) && given[i] != "" {
+			segments[i] = given[i]
+		}
+	}
+	return strings.Join(segments, ".")
+}
+
+func lastSegment(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+// distance is Levenshtein's: how many letters to add, remove or change.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

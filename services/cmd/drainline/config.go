@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/services/internal/app"
+)
+
+func configCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check, print or explain the configuration"}
+	cmd.AddCommand(configCheckCommand(), configPrintCommand(), configReferenceCommand())
+	return cmd
+}
+
+func configCheckCommand() *cobra.Command {
+	var flags app.Flags
+	cmd := &cobra.Command{
+		Use: "check", Short: "Check the configuration and say everything that is wrong with it", Args: cobra.NoArgs,
+		Example: "  drainline config check --config drainline.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(&flags)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "configuration is good, sha %s\n", c.SHA())
+			return nil
+		},
+	}
+	flags.Add(cmd)
+	return cmd
+}
+
+func configPrintCommand() *cobra.Command {
+	var flags app.Flags
+	cmd := &cobra.Command{
+		Use: "print", Short: "Print the effective configuration, without secrets", Args: cobra.NoArgs,
+		Example: "  drainline config print --config drainline.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(&flags)
+			if err != nil {
+				return err
+			}
+			return c.Print(cmd.OutOrStdout())
+		},
+	}
+	flags.Add(cmd)
+	return cmd
+}
+
+func configReferenceCommand() *cobra.Command {
+	var annotated bool
+	cmd := &cobra.Command{
+		Use: "reference", Short: "Print every key with its type, default and meaning", Args: cobra.NoArgs,
+		Example: "  drainline config reference\n  drainline config reference --yaml > drainline.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if annotated {
+				return config.Annotated(cmd.OutOrStdout())
+			}
+			return config.Reference(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&annotated, "yaml", false, "as an annotated file to start from")
+	return cmd
+}
+
+func load(flags *app.Flags) (*config.Config, error) {
+	loader, err := flags.Loader()
+	if err != nil {
+		return nil, err
+	}
+	c, err := loader.Load()
+	if err != nil {
+		return nil, &app.UsageError{Err: err}
+	}
+	return c, nil
+}

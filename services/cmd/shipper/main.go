@@ -1,0 +1,9 @@
+// Command shipper runs Drainline's shipper service alone.
+package main
+
+import (
+	"github.com/drainline/drainline/services/shipper"
+	"github.com/drainline/drainline/services/internal/app"
+)
+
+func main() { app.Main(shipper.Command()) }

@@ -1,0 +1,291 @@
+package ingest_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/topology"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	patience = 20 * time.Second
+	secret   = "opensesame"
+	// hold is shorter than the least time a request gets, which is what it gets then.
+	hold = 100 * time.Millisecond
+)
+
+// nats starts a NATS server with JetStream on a port, -1 for any.
+func nats(t testing.TB, dir string, port int) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("NATS server does not start")
+	}
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	return s
+}
+
+// connect joins a NATS server, with the streams that c plans.
+func connect(t testing.TB, s *server.Server, c *config.Config) *bus.Conn {
+	t.Helper()
+	conn, err := bus.Connect(t.Context(), bus.Options{
+		URL: s.ClientURL(), Name: "ingest", Names: wire.Names{Prefix: c.Bus.Prefix},
+		ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if err := topology.New(c, 0).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func settings() *config.Config {
+	return &config.Config{
+		Bus: config.Bus{Prefix: "drainline", Replicas: 1, Raw: config.RawStream{Shards: 1}, Dead: config.DeadStream{MaxAge: time.Hour}},
+		Ingest: config.Ingest{
+			Hold: hold,
+			Logplex: config.Logplex{
+				Listen: "127.0.0.1:0", Paths: []string{"/logs", "/events", "/heroku/api/v1/drain"}, MaxBody: 8 << 20,
+				QueryFields: []string{"app", "env"},
+				Credentials: map[string]config.Credential{"team_a": {User: "shop", Secret: secret}},
+			},
+		},
+	}
+}
+
+// instance is a running ingest.
+type instance struct {
+	*ingest.Ingest
+
+	t    testing.TB
+	addr string
+	stop func() error // ends Run and returns what it returned
+}
+
+func open(t testing.TB, o ingest.Options) *ingest.Ingest {
+	t.Helper()
+	metrics, err := telemetry.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Metrics, o.Log = metrics, slog.New(slog.DiscardHandler)
+	i, err := ingest.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func run(t testing.TB, i *ingest.Ingest) *instance {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- i.Run(ctx) }()
+	stopped := false
+	stop := func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-ended
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(i.DrainURL(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &instance{Ingest: i, t: t, addr: "127.0.0.1:" + u.Port(), stop: stop}
+}
+
+// start is an ingest on a NATS server of its own.
+func start(t testing.TB) (*instance, *bus.Conn) {
+	t.Helper()
+	c := settings()
+	conn := connect(t, nats(t, t.TempDir(), -1), c)
+	return run(t, open(t, ingest.Options{Config: c, Bus: conn})), conn
+}
+
+func basic(userinfo string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(userinfo))
+}
+
+// headers are Logplex's, with changes given as pairs of names and values; the
+// value "-" leaves a header out.
+func headers(changes ...string) http.Header {
+	h := http.Header{
+		"Authorization":       {basic("shop:" + secret)},
+		"Content-Type":        {"application/logplex-1"},
+		"Logplex-Msg-Count":   {"1"},
+		"Logplex-Frame-Id":    {"adc10463-d0e2-45d8-8a48-572c607b7a66"},
+		"Logplex-Drain-Token": {"d.73ea7440-270a-435a-a0ea-adf50b4e5f5a"},
+		"User-Agent":          {"Logplex/v73"},
+	}
+	for ; len(changes) > 0; changes = changes[2:] {
+		name := http.CanonicalHeaderKey(changes[0])
+		if changes[1] == "-" {
+			delete(h, name)
+		} else {
+			h[name] = []string{changes[1]}
+		}
+	}
+	return h
+}
+
+// do makes one request on a connection of its own.
+func (i *instance) do(method, path string, h http.Header, body io.Reader) (status int, text string, answer http.Header, err error) {
+	i.t.Helper()
+	conn, err := net.Dial("tcp", i.addr)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, "", nil, err
+	}
+	req, err := http.NewRequestWithContext(i.t.Context(), method, "http://"+i.addr+path, body)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	req.Header = h
+	if _, ok := h["User-Agent"]; !ok {
+		req.Header["User-Agent"] = []string{""} // or net/http sends its own
+	}
+	go func() { _ = req.Write(conn) }() // the answer may come before the end of the body
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	defer resp.Body.Close()
+	content, err := io.ReadAll(resp.Body)
+	if resp.ContentLength != int64(len(content)) && method != http.MethodHead {
+		i.t.Errorf("%s %s: Content-Length %d of %d bytes", method, path, resp.ContentLength, len(content))
+	}
+	if len(resp.TransferEncoding) > 0 {
+		i.t.Errorf("%s %s: transfer encoding %v", method, path, resp.TransferEncoding)
+	}
+	return resp.StatusCode, string(content), resp.Header, err
+}
+
+// post sends a body to /logs and returns the status.
+func (i *instance) post(h http.Header, body []byte) int {
+	i.t.Helper()
+	status, _, _, err := i.do(http.MethodPost, "/logs", h, bytes.NewReader(body))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return status
+}
+
+// stored reads the requests back that are on the bus, in order.
+func stored(t testing.TB, conn *bus.Conn) []*drainlinev1.Request {
+	t.Helper()
+	var requests []*drainlinev1.Request
+	err := conn.Stored(t.Context(), conn.Names().RawStream(wire.Shard(0)), time.Time{}, func(payload []byte) {
+		message, err := wire.Open(nil, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var block drainlinev1.RawBlock
+		if err := proto.Unmarshal(message, &block); err != nil {
+			t.Fatal(err)
+		}
+		requests = append(requests, block.GetRequests()...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return requests
+}
+
+// storedOf are the bodies of one drain that are on the bus.
+func storedOf(t testing.TB, conn *bus.Conn, drainToken string) []string {
+	t.Helper()
+	var bodies []string
+	for _, r := range stored(t, conn) {
+		if r.GetDrainToken() == drainToken {
+			bodies = append(bodies, string(r.GetBody()))
+		}
+	}
+	return bodies
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// vector is the body of a test vector of the Logplex protocol.
+func vector(t testing.TB, id string) []byte {
+	t.Helper()
+	content, err := os.ReadFile("../internal/logplex/testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct {
+		ID   string `json:"id"`
+		Body []byte `json:"b64"`
+	}
+	if err := json.Unmarshal(content, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		if v.ID == id {
+			return v.Body
+		}
+	}
+	t.Fatalf("no vector %s", id)
+	return nil
+}
+
+// line is one frame with that text.
+func line(text string) []byte {
+	at := time.Date(2024, 5, 1, 12, 0, 0, 123456000, time.UTC)
+	return logplex.AppendFrame(nil, 190, at, "host", "app", "web.1", text)
+}

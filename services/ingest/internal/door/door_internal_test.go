@@ -1,0 +1,236 @@
+package door
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/logplex"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSizeOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ n, class, size int }{
+		{0, 0, 4 << 10},
+		{4 << 10, 0, 4 << 10},
+		{4<<10 + 1, 1, 16 << 10},
+		{16 << 10, 1, 16 << 10},
+		{16<<10 + 1, 2, 64 << 10},
+		{64<<10 + 1, 3, 256 << 10},
+		{256<<10 + 1, 4, 1 << 20},
+		{1 << 20, 4, 1 << 20},
+		{1<<20 + 1, sizes, 1<<20 + 1},
+		{64 << 20, sizes, 64 << 20},
+	} {
+		if class, size := sizeOf(c.n); class != c.class || size != c.size {
+			t.Errorf("%d bytes: class %d, %d bytes", c.n, class, size)
+		}
+	}
+}
+
+func TestBuffersWaitForRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBuffers(64 << 10)
+		first, err := b.lend(t.Context(), 60<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.lend(short, 1); !errors.Is(err, errNoRoom) {
+			t.Errorf("lent without room: %v", err)
+		}
+		lent := make(chan *Body)
+		go func() {
+			body, _ := b.lend(t.Context(), 1<<20) // larger than all there is: alone
+			lent <- body
+		}()
+		synctest.Wait()
+		first.Release()
+		alone := <-lent
+		if len(alone.memory) != 1<<20 {
+			t.Errorf("lent %d bytes", len(alone.memory))
+		}
+		alone.Release()
+		if !b.budget.TryAcquire(b.capacity) {
+			t.Error("not everything came back")
+		}
+	})
+}
+
+// plainAdmit is admit in the words of the standard library.
+func plainAdmit(secrets []string, header string) (string, bool) {
+	r := &http.Request{Header: http.Header{"Authorization": {header}}}
+	user, password, ok := r.BasicAuth()
+	if !ok {
+		return "", false
+	}
+	found, name := false, ""
+	for i, s := range secrets {
+		if subtle.ConstantTimeCompare([]byte(s), []byte(user)) == 1 || subtle.ConstantTimeCompare([]byte(s), []byte(password)) == 1 {
+			found, name = true, fmt.Sprint(i)
+		}
+	}
+	return name, found
+}
+
+func FuzzAdmit(f *testing.F) {
+	for _, seed := range []string{
+		"", "Basic ", "Basic", "basic OnNlc2FtZQ==", "Basic c2VzYW1lOg==", "Basic eDpzZXNhbWU=", "Basic Og==", "Basic c2VzYW1l",
+		"Basic !!!", "Bearer sesame", "Basic OnNlc2FtZQ", "Basic OnNlc2FtZTpzZXNhbWU=", "Basic " + strings.Repeat("A", 2000),
+		"Basic OnNl\nc2FtZQ==",
+	} {
+		f.Add(seed)
+	}
+	secrets := []string{"sesame", "open", "x"}
+	var s Settings
+	for i, secret := range secrets {
+		s.Credentials = append(s.Credentials, Credential{Name: fmt.Sprint(i), Secret: secret})
+	}
+	rules := s.rules()
+	f.Fuzz(func(t *testing.T, header string) {
+		name, ok := rules.admit(header)
+		plain, plainOK := plainAdmit(secrets, header)
+		if len(header) > maxAuthorization {
+			plain, plainOK = "", false
+		}
+		// The standard library wants a colon; a secret alone is let in as well.
+		if ok && !plainOK && name != "" && !strings.Contains(header, ":") {
+			return
+		}
+		if name != plain || ok != plainOK {
+			t.Errorf("%q: %q %v, plainly %q %v", header, name, ok, plain, plainOK)
+		}
+	})
+}
+
+var plainTraceparent = regexp.MustCompile(`^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}-[ -~]*|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})$`)
+
+func FuzzTraceparent(f *testing.F) {
+	for _, seed := range []string{
+		"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+		"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+		"00-4bf92f3577b34da6a3ce929d0e0e47-6-00f067aa0ba902b7-01", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-" + strings.Repeat("x", 600),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want := len(s) <= maxTrace && plainTraceparent.MatchString(s) && (s[:2] != "00" || len(s) == 55) && s[:2] != "ff" &&
+			s[3:35] != strings.Repeat("0", 32) && s[36:52] != strings.Repeat("0", 16)
+		if got := isTraceparent(s); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	})
+}
+
+func TestClip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "s"))
+		n := rapid.IntRange(0, 20).Draw(t, "n")
+		got := clip(s, n)
+		if len(got) > n || !utf8.ValidString(got) {
+			t.Fatalf("clip(%q, %d) is %q", s, n, got)
+		}
+		if len(s) <= n && utf8.ValidString(s) && got != s {
+			t.Fatalf("clip(%q, %d) changed it to %q", s, n, got)
+		}
+	})
+}
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "[fe80::1%eth0]:80": "fe80::1%eth0", "": "", "pipe": "pipe",
+	} {
+		if got := host(address); got != want {
+			t.Errorf("host(%q) is %q", address, got)
+		}
+	}
+}
+
+// notice is an L10 frame.
+func notice(n int) []byte {
+	at := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	text := fmt.Sprintf("Error L10 (output buffer overflow): %d messages dropped since 2024-05-01T11:59:02+00:00.", n)
+	return logplex.AppendFrame(nil, 172, at, "host", "heroku", "logplex", text)
+}
+
+func cutBody(id wire.ID, body []byte) []Part {
+	frames, framed, _ := logplex.Check(body)
+	return cut(id, body, frames, framed)
+}
+
+// Whatever a body is, its parts are the body, fit a block, have ids of their own,
+// and have the same ids in a retry that begins with other notices of loss.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		var body []byte
+		for range rapid.IntRange(1, 8).Draw(t, "frames") {
+			text := bytes.Repeat([]byte("x"), rapid.IntRange(0, logplex.MaxFrame-100).Draw(t, "length"))
+			body = logplex.AppendFrame(body, 190, at, "host", "app", "web.1", text)
+		}
+		if rapid.Bool().Draw(t, "unframed") {
+			body = append(body, bytes.Repeat([]byte("0"), rapid.IntRange(1, 2*wire.MaxBlock).Draw(t, "rest"))...)
+		}
+		var loss []byte
+		for n := range rapid.IntRange(0, 3).Draw(t, "notices") {
+			loss = append(loss, notice(n)...)
+		}
+		id := wire.RandomID()
+		plain, parts := cutBody(id, body), cutBody(id, append(loss, body...))
+		ids, joined, frames := map[wire.ID]bool{}, []byte(nil), 0
+		for _, p := range parts {
+			if len(p.Request.GetBody()) > wire.MaxBlock || ids[p.ID] || wire.ToID(p.Request.GetId()) != p.ID {
+				t.Fatalf("part of %d bytes, id %v", len(p.Request.GetBody()), p.ID)
+			}
+			if int(p.Request.GetFirstFrame()) != frames {
+				t.Fatalf("first frame %d, want %d", p.Request.GetFirstFrame(), frames)
+			}
+			ids[p.ID] = true
+			joined = append(joined, p.Request.GetBody()...)
+			frames += p.Frames
+		}
+		if !bytes.Equal(joined, append(loss, body...)) {
+			t.Fatalf("parts have %d bytes of %d", len(joined), len(loss)+len(body))
+		}
+		for i, p := range plain {
+			if same := parts[len(parts)-len(plain)+i]; same.ID != p.ID || !bytes.Equal(same.Request.GetBody(), p.Request.GetBody()) {
+				t.Fatalf("part %d is another one with a notice before it", i)
+			}
+		}
+		if plain[0].ID != id {
+			t.Fatalf("the first part has id %v", plain[0].ID)
+		}
+	})
+}
+
+func BenchmarkAdmit(b *testing.B) {
+	rules := Settings{Credentials: []Credential{{"a", "one"}, {"b", "two"}, {"c", "sesame"}}}.rules()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := rules.admit("Basic OnNlc2FtZQ=="); !ok {
+			b.Fatal("not let in")
+		}
+	}
+}

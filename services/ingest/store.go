@@ -1,0 +1,147 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"sync"
+
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/seen"
+	"github.com/drainline/drainline/services/internal/bus"
+)
+
+// store puts requests on the bus, each once.
+type store struct {
+	writers []*bus.BlockWriter
+	index   *seen.Index
+	gossip  *gossip
+	counts  *Counts
+	// late are the appends whose requests were answered before the bus did.
+	late sync.WaitGroup
+}
+
+func newStore(ctx context.Context, b *bus.Conn, shards int, counts *Counts, log *slog.Logger) (*store, error) {
+	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
+	var err error
+	if s.gossip, err = newGossip(b, s.index, log); err != nil {
+		return nil, err
+	}
+	for n := range max(shards, 1) {
+		shard := wire.Shard(n)
+		recall(ctx, b, b.Names().RawStream(shard), s.index, log)
+		s.writers = append(s.writers, bus.NewBlockWriter(b, shard))
+	}
+	return s, nil
+}
+
+// Store implements door.Store.
+func (s *store) Store(ctx context.Context, p *door.Parcel) error {
+	parts := p.Parts
+	for {
+		mine, theirs, landed := s.claim(p, parts)
+		err := s.append(ctx, p, mine)
+		var late *bus.UnsettledError
+		if errors.As(err, &late) {
+			s.late.Go(func() {
+				s.settle(p, mine, <-late.Done())
+				p.Body.Release()
+			})
+			return err
+		}
+		s.settle(p, mine, err)
+		if err != nil || len(theirs) == 0 {
+			p.Body.Release()
+			return err
+		}
+		select {
+		case <-landed:
+			parts = theirs // stored by now, or ours to store
+		case <-ctx.Done():
+			p.Body.Release()
+			return fmt.Errorf("an earlier try of the request is not stored yet: %w", ctx.Err())
+		}
+	}
+}
+
+// claim sorts parts into those to store here and those that an earlier try of
+// the request is storing, of which one will have landed. What is stored already
+// is in neither. Nobody waits for another while others wait for a claim of his,
+// because mine are stored before theirs are waited for.
+func (s *store) claim(p *door.Parcel, parts []door.Part) (mine, theirs []door.Part, landed <-chan struct{}) {
+	if !p.Repeatable {
+		return parts, nil, nil
+	}
+	mine = make([]door.Part, 0, len(parts))
+	for _, part := range parts {
+		ours, known, flight := s.index.Claim(part.ID)
+		switch {
+		case ours:
+			mine = append(mine, part)
+		case known:
+			s.counts.Duplicates.Add(1)
+		default:
+			theirs, landed = append(theirs, part), flight
+		}
+	}
+	return mine, theirs, landed
+}
+
+func (s *store) append(ctx context.Context, p *door.Parcel, parts []door.Part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	requests := make([]*drainlinev1.Request, len(parts))
+	for i := range parts {
+		requests[i] = parts[i].Request
+	}
+	if err := s.writer(p.Shard).Append(ctx, requests...); err != nil {
+		return fmt.Errorf("block: %w", err)
+	}
+	return nil
+}
+
+// writer keeps the requests of one drain in one stream.
+func (s *store) writer(shard string) *bus.BlockWriter {
+	n := crc32.ChecksumIEEE([]byte(shard)) % uint32(len(s.writers)) //nolint:gosec // a handful of shards
+	return s.writers[n]
+}
+
+// settle is told what became of claimed parts.
+func (s *store) settle(p *door.Parcel, parts []door.Part, err error) {
+	for _, part := range parts {
+		if err == nil {
+			s.count(part)
+		}
+		if !p.Repeatable {
+			continue
+		}
+		s.index.Settle(part.ID, err == nil)
+		if err == nil {
+			s.gossip.tell(part.ID)
+		}
+	}
+}
+
+func (s *store) count(part door.Part) {
+	s.counts.Frames.Add(part.Frames)
+	s.counts.Bytes.Add(len(part.Request.GetBody()))
+	if part.Frames == 0 {
+		s.counts.Unframed.Add(len(part.Request.GetBody()))
+	}
+}
+
+// close stores what is on its way until ctx ends.
+func (s *store) close(ctx context.Context) error {
+	var err error
+	for _, w := range s.writers {
+		err = errors.Join(err, w.Close(ctx))
+	}
+	s.late.Wait() // every append has an outcome now
+	s.gossip.close()
+	return err
+}

@@ -1,0 +1,86 @@
+package inspector
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/hec"
+)
+
+// entry is one event that arrived. It is not changed once it is in the sink.
+type entry struct {
+	// Number counts events from 1, in the order of arrival.
+	Number  int64
+	Arrived time.Time
+	// Time is zero when the envelope has none; Splunk would take Arrived.
+	Time       time.Time
+	Kind       string
+	App        string
+	Host       string
+	Source     string
+	Sourcetype string
+	Index      string
+	Text       string
+	Envelope   []byte
+}
+
+func newEntry(e *hec.Envelope, arrived time.Time) *entry {
+	n := &entry{
+		Arrived: arrived, Host: e.Host, Source: e.Source, Sourcetype: e.Sourcetype, Index: e.Index,
+		Text: stringOr(e.Event), Envelope: e.Raw,
+	}
+	if e.HasTime {
+		n.Time = time.Unix(0, e.TimeNS).UTC()
+	}
+	n.Kind, _ = strings.CutPrefix(e.Sourcetype, "heroku:")
+	if n.Kind == e.Sourcetype {
+		n.Kind = ""
+	}
+	n.App = e.Host
+	for _, f := range e.Fields {
+		switch f.Name {
+		case "heroku_kind":
+			n.Kind = stringOr(f.JSON)
+		case "heroku_app":
+			n.App = stringOr(f.JSON)
+		}
+	}
+	return n
+}
+
+// fields are read from the envelope when somebody looks: kept beside it they
+// would double what an event costs.
+func (e *entry) fields() []wire.Field {
+	for envelope, err := range hec.Scan(e.Envelope, hec.Limits{}) {
+		if err == nil {
+			return envelope.Fields
+		}
+	}
+	return nil
+}
+
+// cost is what an entry takes of memory, in bytes.
+func (e *entry) cost() int {
+	const overhead = 320 // the struct, its place in the ring, what allocations round up to
+	return overhead + len(e.Envelope) + len(e.Text) + len(e.Kind) + len(e.App) +
+		len(e.Host) + len(e.Source) + len(e.Sourcetype) + len(e.Index)
+}
+
+// delay is how long the event was on its way, negative when its clock is ahead.
+func (e *entry) delay() (time.Duration, bool) {
+	if e.Time.IsZero() {
+		return 0, false
+	}
+	return e.Arrived.Sub(e.Time), true
+}
+
+// stringOr is the text of a JSON string, or any other JSON value as it is.
+func stringOr(value json.RawMessage) string {
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return string(value)
+	}
+	return s
+}

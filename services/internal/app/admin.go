@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// check is one thing that readiness tells of.
+type check struct {
+	name  string
+	gates bool
+	probe func() error
+}
+
+// Check adds a reason to /readyz. One that gates makes the program not ready
+// while it fails; the others are only told. An ingest that cannot reach the bus
+// stays ready: behind a proxy, failing would turn waiting requests into instant
+// 502s, which burn Logplex's three tries.
+func (p *Process) Check(name string, gates bool, probe func() error) {
+	p.checks = append(p.checks, check{name: name, gates: gates, probe: probe})
+}
+
+// admin serves health, readiness, metrics and, when enabled, profiles.
+type admin struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+func (p *Process) newAdmin(ctx context.Context) (*admin, error) {
+	c := p.Config.Admin
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen %s cannot be listened on: stop what uses it or set another address: %w", c.Listen, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", p.ready)
+	mux.Handle("GET /metrics", p.Metrics.Handler())
+	if c.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return &admin{listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// url is where admin listens.
+func (a *admin) url() string { return "http://" + a.listener.Addr().String() }
+
+func (a *admin) serve() error {
+	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin: %w", err)
+	}
+	return nil
+}
+
+func (a *admin) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		return a.server.Close()
+	}
+	return nil
+}
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready  bool              `json:"ready"`
+	Checks map[string]string `json:"checks"` // "ok" or the reason
+}
+
+func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
+	r := readiness{Ready: true, Checks: make(map[string]string, len(p.checks))}
+	for _, c := range p.checks {
+		r.Checks[c.name] = "ok"
+		if err := c.probe(); err != nil {
+			r.Checks[c.name] = err.Error()
+			r.Ready = r.Ready && !c.gates
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if !r.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(r) // the client's loss
+}
+
+func writeText(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(text)) // the client's loss
+}

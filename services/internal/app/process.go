@@ -1,0 +1,280 @@
+// Package app is what every Drainline program does around its services: load
+// the configuration, log, connect to the bus, serve health and metrics, reload,
+// and stop in order.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/topology"
+)
+
+// Version is stamped by the linker in releases (-X). Otherwise the module's
+// version stands in.
+var Version string //nolint:gochecknoglobals // the linker sets nothing else
+
+// Build is the version in one word.
+func Build() string {
+	if Version != "" {
+		return Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+// Service is one of the parts of a program. Run returns when ctx has ended and
+// what is in hand is finished, or with the reason why it cannot go on.
+type Service interface {
+	Run(ctx context.Context) error
+}
+
+// Reloader is a service that takes a new configuration while it runs.
+type Reloader interface {
+	Reload(c *config.Config)
+}
+
+// Process is what a program gives its services.
+type Process struct {
+	Name    string
+	Config  *config.Config
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics
+	// Out is standard output; Terminal says that a person reads it, and secrets
+	// may be shown.
+	Out      io.Writer
+	Terminal bool
+
+	loader config.Loader
+	level  *slog.LevelVar
+	hangup chan os.Signal
+	checks []check
+	atEnd  []func()
+	// topology makes sure of the streams that a configuration needs.
+	topology func(ctx context.Context, c *config.Config) error
+}
+
+// newProcess loads the configuration and sets up what does not need the network.
+func newProcess(name string, loader config.Loader, out io.Writer, terminal bool) (*Process, error) {
+	c, err := loader.Load()
+	if err != nil {
+		return nil, &UsageError{Err: fmt.Errorf("configuration:\n%w", err)}
+	}
+	metrics, err := telemetry.New()
+	if err != nil {
+		return nil, err
+	}
+	level := &slog.LevelVar{}
+	p := &Process{
+		Name: name, Config: c, Log: newLog(os.Stderr, c.Telemetry.Logs, level), Metrics: metrics, Out: out, Terminal: terminal,
+		loader: loader, level: level, hangup: make(chan os.Signal, 1),
+	}
+	p.AtEnd(func() {
+		if err := metrics.Close(context.Background()); err != nil {
+			p.Log.Warn("metrics", "error", err)
+		}
+	})
+	return p, nil
+}
+
+func newLog(w io.Writer, c config.Logs, level *slog.LevelVar) *slog.Logger {
+	setLevel(level, c)
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func setLevel(level *slog.LevelVar, c config.Logs) {
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level.Set(slog.LevelInfo) // the configuration was validated
+	}
+}
+
+// AtEnd adds something to do when the program ends; the last added is done first.
+func (p *Process) AtEnd(f func()) { p.atEnd = append(p.atEnd, f) }
+
+func (p *Process) end() {
+	for i := len(p.atEnd) - 1; i >= 0; i-- {
+		p.atEnd[i]()
+	}
+}
+
+// Connect reaches the bus for one service, within bus.connect_timeout, and makes
+// sure of its streams. Embedded is the server inside this process and its
+// capacity in bytes; without one, bus.url is where the bus is.
+func (p *Process) Connect(ctx context.Context, service string, embedded Embedded) (*bus.Conn, error) {
+	c := p.Config.Bus
+	if embedded == nil && c.URL == "" {
+		return nil, &UsageError{Err: fmt.Errorf(
+			"bus.url is not set: %s needs a NATS server, set DRAINLINE_BUS__URL (only `drainline run` has one inside)", service)}
+	}
+	o := bus.Options{
+		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile,
+		ConnectTimeout: c.ConnectTimeout, Log: p.Log,
+	}
+	if embedded != nil {
+		o.InProcess, o.URL = embedded, ""
+	} else if c.TLS != (config.ClientTLS{}) {
+		t, err := ClientTLS(c.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("bus.tls: %w", err)
+		}
+		o.TLS = t
+	}
+	conn, err := bus.Connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	p.AtEnd(conn.Close)
+	ensure := func(ctx context.Context, c *config.Config) error {
+		if embedded != nil {
+			return topology.New(c, embedded.Capacity()).Apply(ctx, conn)
+		}
+		differences, err := topology.New(c, 0).Ensure(ctx, conn)
+		for _, d := range differences {
+			p.Log.Warn("the bus differs from the configuration", "difference", d)
+		}
+		return err
+	}
+	if p.topology == nil {
+		p.topology = ensure
+		ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
+		defer cancel()
+		if err := ensure(ctx, p.Config); err != nil {
+			return nil, err
+		}
+	}
+	return conn, nil
+}
+
+// Embedded is the NATS server inside a process.
+type Embedded interface {
+	nats.InProcessConnProvider
+	Capacity() int64
+}
+
+// ClientTLS reads the files of a TLS configuration for connections this program
+// opens.
+func ClientTLS(c config.ClientTLS) (*tls.Config, error) {
+	t := &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: c.ServerName,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator's own choice, off by default
+	}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file %s: holds no PEM certificate", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cert_file %s: %w", c.CertFile, err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// run serves until ctx ends, then stops the services in order: the next one is
+// told to stop when the one before has finished, so that what the first still
+// passes on is still taken.
+func (p *Process) run(ctx context.Context, services []Service) error {
+	watchCtx, stopWatch := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() {
+		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, func(c *config.Config) { p.reload(watchCtx, c, services) }); err != nil {
+			p.Log.Error("the configuration is no longer watched", "error", err)
+		}
+	})
+	defer background.Wait()
+	defer stopWatch()
+
+	failed := make(chan error, len(services))
+	stops := make([]context.CancelFunc, len(services))
+	done := make([]chan struct{}, len(services))
+	for i, s := range services {
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		stops[i], done[i] = stop, make(chan struct{})
+		go func() {
+			defer close(done[i])
+			if err := s.Run(own); err != nil {
+				failed <- err
+			}
+		}()
+	}
+	var errs []error
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		errs = append(errs, err)
+	}
+	for i := range services {
+		stops[i]()
+		<-done[i]
+	}
+	close(failed)
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Process) reload(ctx context.Context, c *config.Config, services []Service) {
+	if p.topology != nil {
+		if err := p.topology(ctx, c); err != nil {
+			p.Log.Error("configuration is not reloaded: the bus could not be prepared", "error", err)
+			return
+		}
+	}
+	setLevel(p.level, c.Telemetry.Logs)
+	for _, s := range services {
+		if r, ok := s.(Reloader); ok {
+			r.Reload(c)
+		}
+	}
+	p.Log.Info("configuration reloaded", "sha", c.SHA())
+}
+
+// notify ends ctx at the first SIGINT or SIGTERM; a second one ends the process
+// as it would without us.
+func notify(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// shutdownPatience is for the admin server's own open requests.
+const shutdownPatience = time.Second
+
+// DescribeBuild is the version with what it was built with.
+func DescribeBuild() string {
+	return strings.Join([]string{"drainline", Build(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, " ")
+}

@@ -1,0 +1,4 @@
+package bus
+
+func appendForever() {}
+func consumeUntilPoisoned() {}

@@ -1,0 +1,123 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// Fetches overlap, so that a pull request is always waiting at the server
+	// while another one's end is on its way.
+	fetchers = 2
+	// A fetch ends when it has this much, in bytes and messages, or is this old.
+	fetchBytes    = 4 << 20
+	fetchMessages = 256
+	fetchExpires  = time.Second
+)
+
+// fetchLoop asks for messages as long as there is room for them. nats.go's own
+// Consume and Messages can lose their wake-up and stall for 30 s; Fetch cannot.
+func (k *Consumer) fetchLoop(ctx context.Context) {
+	pause := publishPause
+	for {
+		if err := k.budget.Acquire(ctx, fetchBytes); err != nil {
+			return
+		}
+		began := time.Now()
+		err := k.fetch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > publishPauseMax {
+			pause = publishPause // it had worked until then
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		if next := min(2*pause, publishPauseMax); next != pause {
+			if pause = next; pause == publishPauseMax {
+				k.log.Warn("no messages come from the bus, trying on", "error", err)
+			}
+		}
+	}
+}
+
+// fetch pulls until something fails or ctx ends. It has fetchBytes of the
+// budget, of which each message keeps its own size until it is settled.
+func (k *Consumer) fetch(ctx context.Context) error {
+	left := int64(fetchBytes)
+	defer func() { k.budget.Release(left) }()
+	if k.conn.link.Load() == nil {
+		return errAway
+	}
+	consumer, err := k.conn.js.Consumer(ctx, k.o.Stream, k.o.Durable)
+	if err != nil {
+		return fmt.Errorf("consumer %s: %w", k.o.Durable, err)
+	}
+	select {
+	case k.ackWait <- consumer.CachedInfo().Config.AckWait:
+	case <-ctx.Done():
+	}
+	for ctx.Err() == nil {
+		batch, err := consumer.Fetch(fetchMessages, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchMaxWait(fetchExpires))
+		if err != nil {
+			return fmt.Errorf("fetch: %w", err)
+		}
+		used := k.pass(ctx, batch.Messages())
+		left -= used
+		if err := batch.Error(); err != nil {
+			return fmt.Errorf("fetch: %w", err)
+		}
+		// A budget that is short stops this fetcher until something is settled.
+		if err := k.budget.Acquire(ctx, used); err != nil {
+			return nil //nolint:nilerr // Close was called
+		}
+		left += used
+		if k.conn.link.Load() == nil {
+			return errAway
+		}
+	}
+	return nil
+}
+
+// pass registers messages as they come and hands them on as dispatch takes them:
+// a message that waits here is held like any other. It returns their size once
+// all are handed on, or have come and ctx has ended.
+func (k *Consumer) pass(ctx context.Context, messages <-chan jetstream.Msg) int64 {
+	var (
+		used  int64
+		queue []*Delivery
+		stop  = ctx.Done()
+	)
+	for messages != nil || (len(queue) > 0 && stop != nil) {
+		var (
+			next    *Delivery
+			fetched chan<- *Delivery
+		)
+		if len(queue) > 0 && stop != nil {
+			next, fetched = queue[0], k.fetched
+		}
+		select {
+		case msg, ok := <-messages:
+			if !ok {
+				messages = nil
+				continue
+			}
+			if d := k.register(msg); d != nil {
+				used += d.size()
+				queue = append(queue, d)
+			}
+		case fetched <- next:
+			queue[0] = nil
+			queue = queue[1:]
+		case <-stop:
+			stop = nil // Close gives back what is held
+		}
+	}
+	return used
+}

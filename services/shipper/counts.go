@@ -1,0 +1,45 @@
+package shipper
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/drainline/drainline/services/internal/telemetry"
+)
+
+// Counts are what was shipped.
+type Counts struct {
+	// Delivered events: those Splunk has answered success for.
+	Delivered int64
+	// Dead letters: one for each event that Splunk refused, one for each message
+	// that could not be read.
+	Dead int64
+	// Requests counts every try, Retries those that repeat another.
+	Requests int64
+	Retries  int64
+	// Bytes of all requests before compression, and as they were sent.
+	Bytes     int64
+	SentBytes int64
+	// Latency from the receipt of a request's oldest event to Splunk's success,
+	// over the last ten seconds; zero when there was none.
+	LatencyP50 time.Duration
+	LatencyP99 time.Duration
+}
+
+// meters are one destination's metrics.
+type meters struct {
+	delivered, dead, requests, retries, bytes, sent *telemetry.Counter
+}
+
+func newMeters(m *telemetry.Metrics, destination string) *meters {
+	label := attribute.String("destination", destination)
+	return &meters{
+		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has answered success for.", label),
+		dead:      m.Counter("drainline_shipper_dead", "{letter}", "Dead letters: events refused and messages unreadable.", label),
+		requests:  m.Counter("drainline_shipper_requests", "{request}", "Requests sent, retries included.", label),
+		retries:   m.Counter("drainline_shipper_retries", "{request}", "Requests sent again.", label),
+		bytes:     m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
+		sent:      m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
+	}
+}

@@ -1,0 +1,136 @@
+package shipper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/shipper/internal/batch"
+)
+
+const (
+	// reasonDamaged is the reason code of a message that is not what was published.
+	reasonDamaged = "damaged"
+	// newerDelay is how long a message of a newer schema is left to instances that
+	// have been upgraded.
+	newerDelay = 30 * time.Second
+
+	// One delivery is packed while the next is being decoded.
+	decoders = 2
+	// What a decoder keeps for the next delivery: room for several times the usual
+	// block. A rare larger one must not hold its memory for ever.
+	keptMessage = 8 * wire.MaxBlock
+	keptEvents  = 64 << 10
+)
+
+// opened is a decoded delivery. The events point into message.
+type opened struct {
+	ticket  *batch.Ticket
+	message []byte
+	batch   wire.Batch
+}
+
+// intake takes deliveries from the bus and decodes them.
+type intake struct {
+	destination *destination
+	out         chan *opened // closed at the end
+	spare       chan *opened
+}
+
+func newIntake(d *destination) *intake {
+	in := &intake{destination: d, out: make(chan *opened), spare: make(chan *opened, decoders)}
+	for range decoders {
+		in.spare <- &opened{}
+	}
+	return in
+}
+
+// giveBack takes back what was opened, when its events are not needed any more.
+func (in *intake) giveBack(o *opened) {
+	if cap(o.message) > keptMessage {
+		o.message = nil
+	}
+	if cap(o.batch.Events) > keptEvents {
+		o.batch = wire.Batch{}
+	}
+	o.ticket = nil
+	in.spare <- o
+}
+
+// run takes deliveries until ctx ends, then gives back to the bus what was
+// fetched ahead.
+func (in *intake) run(ctx context.Context) {
+	names := in.destination.bus.Names()
+	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
+		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
+	})
+	defer consumer.Close()
+	defer close(in.out)
+	for {
+		delivery, err := consumer.Next(ctx)
+		if err != nil {
+			return
+		}
+		if !in.take(ctx, delivery) {
+			delivery.Release(0)
+			return
+		}
+	}
+}
+
+// take decodes a delivery and hands it on. It reports false when ctx ended before
+// anybody took it.
+func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
+	select {
+	case o := <-in.spare:
+		err := o.decode(delivery)
+		if err == nil {
+			o.ticket = batch.NewTicket(delivery, delivery.Ack)
+			select {
+			case in.out <- o:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}
+		in.spare <- o
+		return in.reject(ctx, delivery, err)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (o *opened) decode(delivery *bus.Delivery) error {
+	message, err := wire.Open(o.message, delivery.Payload)
+	if err != nil {
+		return err //nolint:wrapcheck // a type that says what to do
+	}
+	o.message = message
+	if err := wire.ScanBatch(message, &o.batch); err != nil {
+		return err //nolint:wrapcheck // a type that says what to do
+	}
+	return nil
+}
+
+// reject settles a delivery that cannot be read.
+func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, err error) bool {
+	d := in.destination
+	var newer *wire.NewerSchemaError
+	if errors.As(err, &newer) {
+		if d.alarm.due() {
+			d.log.Error("a message waits for an instance that can read it", "id", delivery.ID, "error", err)
+		}
+		delivery.Release(newerDelay)
+		return true
+	}
+	letter := delivery.Dead(wire.StageShipper, reasonDamaged, err.Error())
+	letter.Destination = d.name
+	if !d.bury(ctx, ctx.Done(), letter) {
+		return false
+	}
+	d.log.Error("a message is damaged and now a dead letter", "id", delivery.ID, "error", err)
+	delivery.Ack()
+	return true
+}

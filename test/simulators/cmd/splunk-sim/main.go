@@ -1,0 +1,122 @@
+// Splunk-sim is a strict Splunk HTTP Event Collector that counts what it indexes.
+//
+// Its first line on standard output is "listening on http://ADDRESS". It ends on SIGINT or SIGTERM, after the requests in flight.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/drainline/drainline/test/simulators/splunk"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	shutdownTimeout   = 5 * time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	switch {
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "splunk-sim:", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage stands for wrong flags, which package flag has already explained.
+var errUsage = errors.New("usage")
+
+// settings are the flags.
+type settings struct {
+	listen, token, ledger string
+	stats, fast           bool
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("splunk-sim", flag.ContinueOnError)
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:0", "listen on this `address`")
+	flags.StringVar(&s.token, "token", "11111111-1111-1111-1111-111111111111", "accept this `token`, for any index")
+	flags.StringVar(&s.ledger, "ledger", "", "append the id of each event with id=<id> in its text to this `file`, one a line")
+	flags.BoolVar(&s.stats, "stats", false, "answer GET /_sim/stats with totals in JSON")
+	flags.BoolVar(&s.fast, "fast", false, "count envelopes without decoding them: nothing inside them is checked, latency is that of "+
+		"one event in 64, and ids are looked for only with -ledger")
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
+		return settings{}, errUsage
+	}
+	return s, nil
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags, err := parse(args)
+	if err != nil {
+		return err
+	}
+	options := splunk.Options{Tokens: map[string]splunk.Token{flags.token: {}}, Fast: flags.fast}
+	if flags.ledger != "" {
+		file, openErr := openLedger(flags.ledger)
+		if openErr != nil {
+			return openErr
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		options.Ledger = file
+	}
+	sim := splunk.New(options)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", flags.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if _, err := fmt.Fprintf(out, "listening on http://%s\n", listener.Addr()); err != nil {
+		return errors.Join(fmt.Errorf("print the address: %w", err), listener.Close())
+	}
+	return serve(ctx, listener, handler(sim, flags.stats))
+}
+
+// serve serves until ctx ends, then finishes the requests in flight.
+func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return fmt.Errorf("requests still in flight after %v: %w", shutdownTimeout, err)
+	}
+	return nil
+}
+
+// handler is the simulator, with its totals beside it if they are wanted.
+func handler(sim *splunk.Splunk, stats bool) http.Handler {
+	if !stats {
+		return sim
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/_sim/stats" {
+			sim.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(sim.Stats()) // fails only when the client is gone
+	})
+}
