@@ -19,7 +19,9 @@ the hash to set it. Lists are replaced as a whole. Sections may be left out or l
 
 Later sources win: defaults, files in the order of the command line, environment, flags. Any key is
 an environment variable too, in upper case with two underscores between levels and commas between
-the items of a list: ingest.hold is DRAINLINE_INGEST__HOLD.
+the items of a list: ingest.hold is DRAINLINE_INGEST__HOLD. SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN fill
+destinations.splunk, PORT the port of ingest.logplex.listen, and DRAINLINE_DRAIN_SECRET is the secret
+of the drain URL; a variable that a file uses as ${NAME} is left to that file.
 
 In a string, ${NAME} is replaced from the environment, and $$ is a dollar sign. Times are written as
 500ms, 4s, 30m or 336h; sizes in bytes or as 64KiB, 8MiB, 4GiB (powers of 1024) or 500kB, 1MB, 4GB

@@ -54,6 +54,17 @@ func (n Names) DeadSubject(stage, reason string) string {
 // DeadSubjects matches every dead letter.
 func (n Names) DeadSubjects() string { return n.Prefix + ".dead.>" }
 
+// SuspectStream keeps what is known of messages that were delivered too often.
+func (n Names) SuspectStream() string { return n.Prefix + "_suspects" }
+
+// SuspectSubject is where a stage notes what it does with one such message.
+func (n Names) SuspectSubject(stage string, id ID) string {
+	return n.Prefix + ".suspects." + stage + "." + id.String()
+}
+
+// SuspectSubjects matches every note.
+func (n Names) SuspectSubjects() string { return n.Prefix + ".suspects.>" }
+
 // SeenSubject is where instances of ingest tell each other, over core NATS,
 // which requests they have stored.
 func (n Names) SeenSubject() string { return n.Prefix + ".seen" }

@@ -39,19 +39,19 @@ const (
 )
 
 // nats starts a NATS server with JetStream on a port, -1 for any.
-func nats(t testing.TB, dir string, port int) *server.Server {
-	t.Helper()
+func nats(tb testing.TB, dir string, port int) *server.Server {
+	tb.Helper()
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.Start()
 	if !s.ReadyForConnections(patience) {
-		t.Fatal("NATS server does not start")
+		tb.Fatal("NATS server does not start")
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
@@ -59,18 +59,18 @@ func nats(t testing.TB, dir string, port int) *server.Server {
 }
 
 // connect joins a NATS server, with the streams that c plans.
-func connect(t testing.TB, s *server.Server, c *config.Config) *bus.Conn {
-	t.Helper()
-	conn, err := bus.Connect(t.Context(), bus.Options{
+func connect(tb testing.TB, s *server.Server, c *config.Config) *bus.Conn {
+	tb.Helper()
+	conn, err := bus.Connect(tb.Context(), bus.Options{
 		URL: s.ClientURL(), Name: "ingest", Names: wire.Names{Prefix: c.Bus.Prefix},
 		ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(conn.Close)
-	if err := topology.New(c, 0).Apply(t.Context(), conn); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(conn.Close)
+	if err := topology.New(c, 0).Apply(tb.Context(), conn); err != nil {
+		tb.Fatal(err)
 	}
 	return conn
 }
@@ -98,22 +98,22 @@ type instance struct {
 	stop func() error // ends Run and returns what it returned
 }
 
-func open(t testing.TB, o ingest.Options) *ingest.Ingest {
-	t.Helper()
+func open(tb testing.TB, o ingest.Options) *ingest.Ingest {
+	tb.Helper()
 	metrics, err := telemetry.New()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o.Metrics, o.Log = metrics, slog.New(slog.DiscardHandler)
-	i, err := ingest.New(t.Context(), o)
+	i, err := ingest.New(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return i
 }
 
-func run(t testing.TB, i *ingest.Ingest) *instance {
-	t.Helper()
+func run(tb testing.TB, i *ingest.Ingest) *instance {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- i.Run(ctx) }()
@@ -126,24 +126,24 @@ func run(t testing.TB, i *ingest.Ingest) *instance {
 		cancel()
 		return <-ended
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := stop(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	u, err := url.Parse(i.DrainURL(true))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &instance{Ingest: i, t: t, addr: "127.0.0.1:" + u.Port(), stop: stop}
+	return &instance{Ingest: i, t: tb, addr: "127.0.0.1:" + u.Port(), stop: stop}
 }
 
 // start is an ingest on a NATS server of its own.
-func start(t testing.TB) (*instance, *bus.Conn) {
-	t.Helper()
+func start(tb testing.TB) (*instance, *bus.Conn) {
+	tb.Helper()
 	c := settings()
-	conn := connect(t, nats(t, t.TempDir(), -1), c)
-	return run(t, open(t, ingest.Options{Config: c, Bus: conn})), conn
+	conn := connect(tb, nats(tb, tb.TempDir(), -1), c)
+	return run(tb, open(tb, ingest.Options{Config: c, Bus: conn})), conn
 }
 
 func basic(userinfo string) string {
@@ -218,31 +218,31 @@ func (i *instance) post(h http.Header, body []byte) int {
 }
 
 // stored reads the requests back that are on the bus, in order.
-func stored(t testing.TB, conn *bus.Conn) []*drainlinev1.Request {
-	t.Helper()
+func stored(tb testing.TB, conn *bus.Conn) []*drainlinev1.Request {
+	tb.Helper()
 	var requests []*drainlinev1.Request
-	err := conn.Stored(t.Context(), conn.Names().RawStream(wire.Shard(0)), time.Time{}, func(payload []byte) {
+	err := conn.Stored(tb.Context(), conn.Names().RawStream(wire.Shard(0)), time.Time{}, func(payload []byte) {
 		message, err := wire.Open(nil, payload)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		var block drainlinev1.RawBlock
 		if err := proto.Unmarshal(message, &block); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		requests = append(requests, block.GetRequests()...)
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return requests
 }
 
 // storedOf are the bodies of one drain that are on the bus.
-func storedOf(t testing.TB, conn *bus.Conn, drainToken string) []string {
-	t.Helper()
+func storedOf(tb testing.TB, conn *bus.Conn, drainToken string) []string {
+	tb.Helper()
 	var bodies []string
-	for _, r := range stored(t, conn) {
+	for _, r := range stored(tb, conn) {
 		if r.GetDrainToken() == drainToken {
 			bodies = append(bodies, string(r.GetBody()))
 		}
@@ -250,37 +250,37 @@ func storedOf(t testing.TB, conn *bus.Conn, drainToken string) []string {
 	return bodies
 }
 
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
+			tb.Fatalf("not within %v: %s", patience, what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
 // vector is the body of a test vector of the Logplex protocol.
-func vector(t testing.TB, id string) []byte {
-	t.Helper()
+func vector(tb testing.TB, id string) []byte {
+	tb.Helper()
 	content, err := os.ReadFile("../internal/logplex/testdata/vectors.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var vectors []struct {
 		ID   string `json:"id"`
 		Body []byte `json:"b64"`
 	}
 	if err := json.Unmarshal(content, &vectors); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, v := range vectors {
 		if v.ID == id {
 			return v.Body
 		}
 	}
-	t.Fatalf("no vector %s", id)
+	tb.Fatalf("no vector %s", id)
 	return nil
 }
 

@@ -42,12 +42,12 @@ type gossip struct {
 	wake   chan struct{}
 }
 
-func newGossip(b *bus.Conn, index *seen.Index, log *slog.Logger) (*gossip, error) {
+func newGossip(ctx context.Context, b *bus.Conn, index *seen.Index, log *slog.Logger) (*gossip, error) {
 	unhear, err := b.OnBroadcast(func(payload []byte) { index.Learn(ids(payload)...) })
 	if err != nil {
 		return nil, fmt.Errorf("ingest: stored requests of other instances: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // until close
 	g := &gossip{bus: b, log: log, unhear: unhear, stop: cancel, wake: make(chan struct{}, 1)}
 	g.done.Go(func() { g.run(ctx) })
 	return g, nil

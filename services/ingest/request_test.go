@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,15 +17,15 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 )
 
-func gzipped(t testing.TB, body []byte) []byte {
-	t.Helper()
+func gzipped(tb testing.TB, body []byte) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	if _, err := w.Write(body); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
@@ -69,7 +70,7 @@ func TestRequests(t *testing.T) {
 		{"R9 gzip of nothing", headers("Content-Encoding", "gzip"), gzipped(t, nil), 204, nil},
 		{"R9 identity", headers("Content-Encoding", "identity"), n3, 204, whole(n3)},
 		{"R9 another encoding", headers("Content-Encoding", "br"), n3, 415, nil},
-		{"R10 gzip bomb", headers("Content-Encoding", "gzip"), gzipped(t, make([]byte, 64<<20)), 413, nil},
+		{"R10 gzip bomb", headers("Content-Encoding", "gzip"), gzipped(t, make([]byte, 9<<20)), 413, nil},
 		{"R10 cut gzip", headers("Content-Encoding", "gzip"), gzipped(t, n3)[:20], 400, nil},
 		{"R10 no gzip", headers("Content-Encoding", "gzip"), n3, 400, nil},
 		{"R11 no type", headers("Content-Type", "-"), n1, 204, whole(n1)},
@@ -79,7 +80,7 @@ func TestRequests(t *testing.T) {
 		{"R12 empty body", headers("Logplex-Msg-Count", "0"), nil, 204, nil},
 		{"R13 long line", headers(), long, 204, whole(long)},
 		{"R14 full batch", headers("Logplex-Msg-Count", "1025"), batch, 204, parts{string(vector(t, "N5")), string(batch[len(vector(t, "N5")):])}},
-		{"R17 good, good, truncated", headers(), append(n3[:len(n3):len(n3)], x7...), 204, parts{string(n3), string(x7)}},
+		{"R17 two good, one truncated", headers(), append(slices.Clip(n3), x7...), 204, parts{string(n3), string(x7)}},
 		{"N4 notice of loss", headers(), n4, 204, parts{string(n4[:146]), string(n4[146:])}},
 		{"N5 nothing but a notice", headers(), vector(t, "N5"), 204, whole(vector(t, "N5"))},
 	} {
@@ -189,8 +190,8 @@ func TestClaimedLengthsTakeNoMemory(t *testing.T) {
 		t.Errorf("a frame of ten gigabytes: answered %d", got)
 	}
 	for range 100 {
-		if got := i.raw("POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: " + basic(":"+secret) + "\r\nContent-Length: 1073741824\r\n\r\n"); got.StatusCode != 413 {
-			t.Fatalf("a body of one gigabyte: answered %d", got.StatusCode)
+		if got := i.raw("POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: " + basic(":"+secret) + "\r\nContent-Length: 1073741824\r\n\r\n"); got != 413 {
+			t.Fatalf("a body of one gigabyte: answered %d", got)
 		}
 	}
 	runtime.ReadMemStats(&after)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,9 +61,9 @@ func TestRetryWithNewNotice(t *testing.T) {
 	later := bytes.Replace(notice, []byte(": 1 messages"), []byte(": 2 messages"), 1)
 	for _, body := range [][]byte{
 		n1,
-		append(notice[:len(notice):len(notice)], n1...),
-		append(later[:len(later):len(later)], n1...),
-		append(later[:len(later):len(later)], n1...),
+		append(slices.Clip(notice), n1...),
+		append(slices.Clip(later), n1...),
+		append(slices.Clip(later), n1...),
 		n1,
 	} {
 		if got := i.post(headers(), body); got != 204 {
@@ -207,7 +208,7 @@ func full(t *testing.T) (*instance, *bus.Conn) {
 func incompressible() []byte {
 	var text strings.Builder
 	for text.Len() < 3000 {
-		text.WriteByte(byte(' ' + rand.N(200))) //nolint:gosec // any bytes
+		text.WriteByte(byte(' ' + rand.N(200)))
 	}
 	return line(text.String())
 }
@@ -308,7 +309,7 @@ func TestServerThatStops(t *testing.T) {
 	s := nats(t, dir, -1)
 	conn := connect(t, s, c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
-	port := s.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
+	port := s.Addr().(*net.TCPAddr).Port
 	s.Shutdown()
 	s.WaitForShutdown()
 	body := vector(t, "N1")
@@ -338,6 +339,9 @@ func TestShuttleIsCutOff(t *testing.T) {
 	}
 	if got := i.Counts().Unavailable.Load(); got != 1 {
 		t.Errorf("counted %d", got)
+	}
+	if err := i.stop(); err != nil { // although the bus never takes the request
+		t.Error(err)
 	}
 }
 

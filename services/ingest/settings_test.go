@@ -156,19 +156,23 @@ func TestDrainURL(t *testing.T) {
 		want, hidden string
 	}{
 		{
-			"here", "", map[string]config.Credential{"a": {User: "shop", Secret: "s"}},
+			"here", "",
+			map[string]config.Credential{"a": {User: "shop", Secret: "s"}},
 			"http://shop:s@localhost:PORT/logs", "http://shop:***@localhost:PORT/logs",
 		},
 		{
-			"behind a proxy", "https://logs.example.com", map[string]config.Credential{"a": {Secret: "s"}},
+			"behind a proxy", "https://logs.example.com",
+			map[string]config.Credential{"a": {Secret: "s"}},
 			"https://drain:s@logs.example.com/logs", "https://drain:***@logs.example.com/logs",
 		},
 		{
-			"below a path", "https://example.com:8443/in/", map[string]config.Credential{"b": {Secret: "2"}, "a": {User: "a", Secret: "1"}},
+			"below a path", "https://example.com:8443/in/",
+			map[string]config.Credential{"b": {Secret: "2"}, "a": {User: "a", Secret: "1"}},
 			"https://a:1@example.com:8443/in/logs", "https://a:***@example.com:8443/in/logs",
 		},
 		{
-			"the default comes first", "https://example.com", map[string]config.Credential{"a": {Secret: "1"}, "default": {Secret: "2"}},
+			"the default comes first", "https://example.com",
+			map[string]config.Credential{"a": {Secret: "1"}, "default": {Secret: "2"}},
 			"https://drain:2@example.com/logs", "https://drain:***@example.com/logs",
 		},
 	} {
@@ -293,7 +297,7 @@ func TestTLS(t *testing.T) {
 	if err := resp.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if resp.StatusCode != 204 || resp.Proto != "HTTP/1.1" {
+	if resp.StatusCode != http.StatusNoContent || resp.Proto != "HTTP/1.1" {
 		t.Errorf("answered %s %d", resp.Proto, resp.StatusCode)
 	}
 }

@@ -28,13 +28,13 @@ type store struct {
 func newStore(ctx context.Context, b *bus.Conn, shards int, counts *Counts, log *slog.Logger) (*store, error) {
 	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
 	var err error
-	if s.gossip, err = newGossip(b, s.index, log); err != nil {
+	if s.gossip, err = newGossip(ctx, b, s.index, log); err != nil {
 		return nil, err
 	}
 	for n := range max(shards, 1) {
 		shard := wire.Shard(n)
 		recall(ctx, b, b.Names().RawStream(shard), s.index, log)
-		s.writers = append(s.writers, bus.NewBlockWriter(b, shard))
+		s.writers = append(s.writers, bus.NewBlockWriter(b, shard)) //nolint:contextcheck // it lives until it is closed
 	}
 	return s, nil
 }
@@ -45,8 +45,7 @@ func (s *store) Store(ctx context.Context, p *door.Parcel) error {
 	for {
 		mine, theirs, landed := s.claim(p, parts)
 		err := s.append(ctx, p, mine)
-		var late *bus.UnsettledError
-		if errors.As(err, &late) {
+		if late, ok := errors.AsType[*bus.UnsettledError](err); ok {
 			s.late.Go(func() {
 				s.settle(p, mine, <-late.Done())
 				p.Body.Release()
@@ -107,7 +106,7 @@ func (s *store) append(ctx context.Context, p *door.Parcel, parts []door.Part) e
 
 // writer keeps the requests of one drain in one stream.
 func (s *store) writer(shard string) *bus.BlockWriter {
-	n := crc32.ChecksumIEEE([]byte(shard)) % uint32(len(s.writers)) //nolint:gosec // a handful of shards
+	n := crc32.ChecksumIEEE([]byte(shard)) % uint32(len(s.writers))
 	return s.writers[n]
 }
 

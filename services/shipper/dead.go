@@ -11,7 +11,7 @@ import (
 )
 
 // buryTry bounds one try to store a dead letter, after which the trouble is told.
-const buryTry = 10 * time.Second
+const buryTry = 2 * time.Second
 
 // source reads events a second time, from the deliveries that are still held. It
 // remembers the last delivery, since refused events often come together.

@@ -34,6 +34,7 @@ type destination struct {
 	burials  burials
 	channel  string
 	version  string
+	drain    time.Duration // how long requests in flight are waited for at the end
 
 	current atomic.Pointer[settings]
 	started bool          // guarded by Shipper.mu
@@ -50,7 +51,8 @@ type settings struct {
 func newDestination(name string, o Options, m *meters, l *latency) *destination {
 	return &destination{
 		name: name, bus: o.Bus, log: o.Log.With("destination", name), meters: m, latency: l,
-		gzip: batch.NewGzip(), channel: newGUID(), version: o.Version, removed: make(chan struct{}),
+		gzip: batch.NewGzip(), channel: newGUID(), version: o.Version,
+		drain: drainTimeout, removed: make(chan struct{}),
 	}
 }
 
@@ -92,7 +94,7 @@ func (d *destination) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		select {
-		case <-time.After(drainTimeout):
+		case <-time.After(d.drain):
 			ground()
 		case <-landed:
 		}

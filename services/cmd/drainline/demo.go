@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -43,21 +44,16 @@ that balance. Neither the environment nor configuration files are read.`,
 				return fmt.Errorf("demo: %w", err)
 			}
 			defer os.RemoveAll(dir)
-			loader, err := app.Sets(sets)
+			loader, err := demoLoader(sets, dir)
 			if err != nil {
 				return err
 			}
-			base := map[string]any{
-				"bus.embedded.dir": dir, "ingest.logplex.listen": "127.0.0.1:8080", "telemetry.logs.level": "warn",
-				"destinations.inspector.token": "demo",
-			}
-			for key, value := range base {
-				if _, ok := loader.Flags[key]; !ok {
-					loader.Flags[key] = value
-				}
+			page, err := demoPage(&loader)
+			if err != nil {
+				return err
 			}
 			return app.Run(cmd, loader, func(ctx context.Context, p *app.Process) ([]app.Service, error) {
-				return startDemo(ctx, p, rate)
+				return startDemo(ctx, p, page, rate)
 			})
 		},
 	}
@@ -66,16 +62,43 @@ that balance. Neither the environment nor configuration files are read.`,
 	return cmd
 }
 
-func startDemo(ctx context.Context, p *app.Process, rate float64) ([]app.Service, error) {
-	page, err := inspector.New(inspector.Options{Listen: p.Config.Inspector.Listen, MaxEvents: p.Config.Inspector.MaxEvents, Log: p.Log})
+// demoDestination is the inspector, as a destination.
+const demoDestination = "destinations.inspector."
+
+// demoLoader is the demo's configuration, under what is set by flags.
+func demoLoader(sets []string, dir string) (config.Loader, error) {
+	loader, err := app.Sets(sets)
+	if err != nil {
+		return loader, err
+	}
+	for key, value := range map[string]any{
+		"bus.embedded.dir": dir, "ingest.logplex.listen": "127.0.0.1:8080", "telemetry.logs.level": "warn",
+		demoDestination + "token": "demo", demoDestination + "urls": "http://127.0.0.1", // until the page has a URL
+	} {
+		if _, ok := loader.Flags[key]; !ok {
+			loader.Flags[key] = value
+		}
+	}
+	return loader, nil
+}
+
+// demoPage opens the inspector and makes it the destination.
+func demoPage(loader *config.Loader) (*inspector.Inspector, error) {
+	c, err := loader.Load()
+	if err != nil {
+		return nil, &app.UsageError{Err: err}
+	}
+	page, err := inspector.New(inspector.Options{
+		Listen: c.Inspector.Listen, MaxEvents: c.Inspector.MaxEvents, Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(p.Config.Destinations["inspector"].URLs) == 0 {
-		d := p.Config.Destinations["inspector"]
-		d.URLs = []string{page.URL()}
-		p.Config.Destinations["inspector"] = d
-	}
+	loader.Flags[demoDestination+"urls"] = page.URL()
+	return page, nil
+}
+
+func startDemo(ctx context.Context, p *app.Process, page *inspector.Inspector, rate float64) ([]app.Service, error) {
 	a, err := startAll(ctx, p)
 	if err != nil {
 		return nil, err

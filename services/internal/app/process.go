@@ -260,7 +260,6 @@ func (p *Process) reload(ctx context.Context, c *config.Config, services []Servi
 			r.Reload(c)
 		}
 	}
-	p.Log.Info("configuration reloaded", "sha", c.SHA())
 }
 
 // notify ends ctx at the first SIGINT or SIGTERM; a second one ends the process

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/topology"
 )
@@ -29,8 +28,12 @@ func (p *Process) SayStreams(ctx context.Context, c *bus.Conn) error {
 		return err
 	}
 	for _, h := range holdings {
-		p.Say("stream", fmt.Sprintf("%s holds %d messages, %v of %v", h.Name, h.Messages,
-			config.Bytes(h.Bytes), config.Bytes(h.MaxBytes)))
+		p.Say("stream", fmt.Sprintf("%s holds %d messages, %s of %s", h.Name, h.Messages, megabytes(h.Bytes), megabytes(uint64(h.MaxBytes))))
 	}
 	return nil
+}
+
+func megabytes(n uint64) string {
+	const mega = 1e6
+	return fmt.Sprintf("%.1f MB", float64(n)/mega)
 }

@@ -146,7 +146,9 @@ func TestBlocksAreFilledUpToTheLimit(t *testing.T) {
 		r.Query = map[string]string{"app": fmt.Sprintf("%x", noise)}
 		return r
 	}
-	repeat := func(n int, r *drainlinev1.Request) []*drainlinev1.Request { return slices.Repeat([]*drainlinev1.Request{r}, n) }
+	repeat := func(n int, r *drainlinev1.Request) []*drainlinev1.Request {
+		return slices.Repeat([]*drainlinev1.Request{r}, n)
+	}
 	for _, c := range []struct {
 		name     string
 		requests []*drainlinev1.Request

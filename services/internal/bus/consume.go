@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,15 +22,7 @@ const (
 
 	// DefaultPrefetch bounds what one Consumer holds, in bytes of payload.
 	DefaultPrefetch = 64 << 20
-
-	// A message delivered more often than this without an answer is processed
-	// alone; if that gives no answer either, it is a dead letter.
-	suspectAfter = 5
 )
-
-// ReasonCrashes is the reason code of a message that was delivered again and
-// again without an answer: presumably whoever takes it dies of it.
-const ReasonCrashes = "crashes_consumer"
 
 // ConsumerOptions name a durable consumer.
 type ConsumerOptions struct {
@@ -147,42 +138,19 @@ func (k *Consumer) register(msg jetstream.Msg) *Delivery {
 
 // dispatch hands deliveries to Next in the order they came, except that one
 // delivered too often waits until it is alone.
-//
-// A process that dies takes everything it held with it, so that a message may be
-// delivered often because of others. Only the first suspect of a process can be
-// the one that its predecessor had alone in hand; the others get their chance.
 func (k *Consumer) dispatch(ctx context.Context) {
-	first := true
 	for {
-		var d *Delivery
 		select {
-		case d = <-k.fetched:
+		case d := <-k.fetched:
+			if k.isSuspect(d) {
+				k.try(ctx, d)
+			} else {
+				k.handOut(ctx, d)
+			}
 		case <-ctx.Done():
 			return
 		}
-		if !k.suspect(d) {
-			if !k.handOut(ctx, d) {
-				return
-			}
-			continue
-		}
-		k.log.Warn("message was delivered without an answer before, processing it alone", "id", d.ID, "attempts", d.Attempts)
-		if !k.awaitEmpty(ctx) {
-			return
-		}
-		if first && d.Attempts > suspectAfter+1 {
-			k.bury(ctx, d)
-		} else if !k.handOut(ctx, d) || !k.awaitEmpty(ctx) {
-			return
-		}
-		first = false
 	}
-}
-
-func (k *Consumer) suspect(d *Delivery) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return d.Attempts > suspectAfter && !k.released.has(d.ID)
 }
 
 // awaitEmpty waits until nothing is in hand. It reports false when ctx ended first.
@@ -217,20 +185,6 @@ func (k *Consumer) handOut(ctx context.Context, d *Delivery) bool {
 		k.mu.Unlock()
 		return false
 	}
-}
-
-// bury makes a dead letter of a message that nobody survives.
-func (k *Consumer) bury(ctx context.Context, d *Delivery) {
-	err := k.conn.Dead(ctx, d.Dead(k.o.Stage, ReasonCrashes,
-		fmt.Sprintf("delivered %d times, the last time alone, and never answered", d.Attempts-1)))
-	if err != nil {
-		if ctx.Err() == nil {
-			k.log.Error("dead letter is not stored, the message stays on the bus", "id", d.ID, "error", err)
-		}
-		return
-	}
-	k.log.Error("message is now a dead letter", "reason", ReasonCrashes, "id", d.ID)
-	d.Ack()
 }
 
 // keepAlive tells the server that held messages are being worked on.

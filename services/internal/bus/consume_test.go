@@ -164,7 +164,7 @@ func TestHeldBytesAreBounded(t *testing.T) {
 	c := startConsuming(t, AckWait)
 	const (
 		size     = 200 << 10
-		n        = 80
+		n        = 45
 		maxBytes = 6 << 20 // one fetcher's share and a bit
 	)
 	c.fill(0, n, size)

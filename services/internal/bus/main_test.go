@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -13,6 +14,11 @@ const childEnv = "BUS_TEST_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "":
+		// Most tests wait for a server's timers, not for a processor.
+		flag.Parse()
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			panic(err)
+		}
 		goleak.VerifyTestMain(m)
 	case "append":
 		appendForever()

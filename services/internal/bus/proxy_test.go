@@ -86,7 +86,7 @@ func (p *proxy) copy(to, from net.Conn, held *bool) {
 	}
 }
 
-func (p *proxy) holdAnswers(on bool) { p.set(&p.dnHeld, on) }
+func (p *proxy) holdAnswers(on bool)  { p.set(&p.dnHeld, on) }
 func (p *proxy) holdRequests(on bool) { p.set(&p.upHeld, on) }
 
 func (p *proxy) set(held *bool, on bool) {

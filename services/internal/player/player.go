@@ -121,15 +121,11 @@ func (o Options) check() error {
 }
 
 func (p *Player) makeDrains() error {
-	var samples []message
-	if p.lines == nil {
-		samples = makeSamples()
-	}
 	p.drains = make([]*drain, p.options.Drains)
 	for i := range p.drains {
 		var messages source = p.lines
 		if p.lines == nil {
-			messages = &sampler{samples: samples, next: i * len(samples) / len(p.drains)}
+			messages = &sampler{samples: samples(), next: i * sampleCount / len(p.drains)}
 		}
 		d, err := newDrain(p, messages)
 		if err != nil {

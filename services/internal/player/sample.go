@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // sampleCount is how many different samples there are: enough that compression finds in them about what it finds in real logs.
@@ -79,6 +80,9 @@ var templates = []template{
 	},
 	{1, local0, app, "api", false, `Release v${count} created by user dev@example.com`},
 }
+
+// samples returns the built-in messages, a table that is made when first needed.
+var samples = sync.OnceValue(makeSamples)
 
 // makeSamples makes the built-in messages, the same ones every time.
 func makeSamples() []message {

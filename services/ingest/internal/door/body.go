@@ -115,16 +115,11 @@ func (i *inflaters) get(source io.Reader) (*gzip.Reader, error) {
 
 // readError sorts what can go wrong with an upload by whose fault it is.
 func readError(err error) error {
-	var (
-		large *http.MaxBytesError
-		conn  net.Error
-	)
-	switch {
-	case errors.As(err, &large):
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errTooLarge
-	case errors.As(err, &conn):
-		return errGone
-	default:
-		return errBroken
 	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return errGone
+	}
+	return errBroken
 }

@@ -68,7 +68,7 @@ func (b *buffers) charge(size int) int64 { return min(int64(size), b.capacity) }
 // is n itself.
 func sizeOf(n int) (class, size int) {
 	if n > smallest {
-		class = (bits.Len(uint((n-1)/smallest)) + 1) / 2 //nolint:gosec // not negative
+		class = (bits.Len(uint((n-1)/smallest)) + 1) / 2
 	}
 	if class >= sizes {
 		return sizes, n

@@ -88,11 +88,11 @@ func (e *refusal) Error() string { return e.sentence }
 func (d *Door) post(w http.ResponseWriter, r *http.Request, rules *rules, app string) {
 	d.Counts.Requests.Add(1)
 	err := d.take(w, r, rules, app)
-	var no *refusal
+	no, refused := errors.AsType[*refusal](err)
 	switch {
 	case err == nil:
 		answer(w, http.StatusNoContent, "")
-	case errors.As(err, &no):
+	case refused:
 		if no.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="drainline"`)
 		}

@@ -3,10 +3,9 @@ package door
 import (
 	"bytes"
 	"context"
-	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -74,20 +73,20 @@ func TestBuffersWaitForRoom(t *testing.T) {
 	})
 }
 
-// plainAdmit is admit in the words of the standard library.
-func plainAdmit(secrets []string, header string) (string, bool) {
-	r := &http.Request{Header: http.Header{"Authorization": {header}}}
-	user, password, ok := r.BasicAuth()
-	if !ok {
+// plainAdmit is admit without care for time and memory.
+func plainAdmit(secrets []string, header string) (name string, ok bool) {
+	scheme, code, _ := strings.Cut(header, " ")
+	pair, err := base64.StdEncoding.DecodeString(code)
+	if err != nil || !strings.EqualFold(scheme, "Basic") || len(header) > maxAuthorization {
 		return "", false
 	}
-	found, name := false, ""
-	for i, s := range secrets {
-		if subtle.ConstantTimeCompare([]byte(s), []byte(user)) == 1 || subtle.ConstantTimeCompare([]byte(s), []byte(password)) == 1 {
-			found, name = true, fmt.Sprint(i)
+	user, password, _ := strings.Cut(string(pair), ":")
+	for i, secret := range secrets {
+		if secret == user || secret == password {
+			name, ok = fmt.Sprint(i), true
 		}
 	}
-	return name, found
+	return name, ok
 }
 
 func FuzzAdmit(f *testing.F) {
@@ -107,13 +106,6 @@ func FuzzAdmit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		name, ok := rules.admit(header)
 		plain, plainOK := plainAdmit(secrets, header)
-		if len(header) > maxAuthorization {
-			plain, plainOK = "", false
-		}
-		// The standard library wants a colon; a secret alone is let in as well.
-		if ok && !plainOK && name != "" && !strings.Contains(header, ":") {
-			return
-		}
 		if name != plain || ok != plainOK {
 			t.Errorf("%q: %q %v, plainly %q %v", header, name, ok, plain, plainOK)
 		}

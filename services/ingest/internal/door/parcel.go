@@ -70,6 +70,6 @@ func part(id wire.ID, p logplex.Part) Part {
 	}
 	return Part{ID: id, Frames: p.Frames, Request: &drainlinev1.Request{
 		Id: id[:], Encoding: encoding, Body: p.Body,
-		FirstFrame: uint32(p.First), //nolint:gosec // bounded by the size of a body
+		FirstFrame: uint32(p.First),
 	}}
 }

@@ -25,6 +25,7 @@ type Settings struct {
 // rules are Settings as requests need them.
 type rules struct {
 	Settings
+
 	keys []key
 }
 

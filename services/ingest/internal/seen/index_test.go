@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func id(n int) wire.ID {
 	var id wire.ID
-	binary.BigEndian.PutUint64(id[:], uint64(n)) //nolint:gosec // small and positive
+	binary.BigEndian.PutUint64(id[:], uint64(n))
 	return id
 }
 

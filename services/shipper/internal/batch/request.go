@@ -13,7 +13,7 @@ import (
 type Limits struct {
 	// MaxBytes of envelopes, before compression. An event larger than that makes a
 	// request of its own.
-	MaxBytes int
+	MaxBytes  int
 	MaxEvents int
 }
 

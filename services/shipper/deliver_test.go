@@ -1,0 +1,262 @@
+package shipper
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/test/simulators/splunk"
+)
+
+func TestDeliversOnce(t *testing.T) {
+	t.Parallel()
+	const hour = time.Hour
+	f := func(name string, d config.Destination, deliveries []int, check func(t *testing.T, c *collector)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := collect(t, splunk.Options{})
+			d.URLs = []string{c.url}
+			f := setUp(t, map[string]config.Destination{"splunk": d})
+			for _, n := range deliveries {
+				f.publish("splunk", n)
+			}
+			s := f.start()
+			f.await("the events arrive", func() bool { return c.Count() >= int64(f.events) })
+			f.awaitAcked("splunk")
+			c.wantOnce(t, f.events)
+			if c.highest > d.Concurrency.Max && d.Concurrency.Max > 0 {
+				t.Errorf("%d requests at a time", c.highest)
+			}
+			counts := s.Counts()
+			if counts.Delivered != int64(f.events) || counts.Dead != 0 || counts.Retries != 0 || counts.Requests != int64(len(c.requests())) {
+				t.Errorf("counts: %+v", counts)
+			}
+			check(t, c)
+		})
+	}
+	many := make([]int, 40)
+	for i := range many {
+		many[i] = i * 7 % 100
+	}
+	// Every limit but the one under test is out of reach.
+	f("by bytes, across deliveries", config.Destination{
+		Batch: config.Batch{MaxBytes: 5000, MaxEvents: 100_000}, Concurrency: config.Concurrency{Max: 3},
+	}, many, func(t *testing.T, c *collector) {
+		wantBodies(t, c, 4800, 5000)
+	})
+	f("by events, across deliveries", config.Destination{
+		Batch: config.Batch{MaxEvents: 50}, Gzip: true, Concurrency: config.Concurrency{Max: 3},
+	}, many, func(t *testing.T, c *collector) {
+		over, short := 0, 0
+		for _, n := range c.sizes() {
+			if n > 50 {
+				over++
+			} else if n < 50 {
+				short++
+			}
+		}
+		if over > 0 || short > len(c.sizes())/2 {
+			t.Errorf("requests of %v events, want 50", c.sizes())
+		}
+		if c.zipped != len(c.requests()) {
+			t.Errorf("%d of %d requests are compressed", c.zipped, len(c.requests()))
+		}
+	})
+	f("one delivery in many requests", config.Destination{
+		Batch: config.Batch{MaxEvents: 7, Linger: hour}, Concurrency: config.Concurrency{Max: 2},
+	}, []int{7 * 300}, func(t *testing.T, c *collector) {
+		if n := len(c.sizes()); n != 300 {
+			t.Errorf("%d requests", n)
+		}
+	})
+	f("by linger", config.Destination{}, []int{3}, func(t *testing.T, c *collector) {
+		if n := len(c.requests()); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+		if c.zipped > 0 {
+			t.Error("compressed without gzip: true")
+		}
+	})
+	f("no events", config.Destination{}, []int{0, 0}, func(t *testing.T, c *collector) {
+		if n := len(c.requests()); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// wantBodies wants all bodies below most and, but for some that linger sent, above least.
+func wantBodies(t *testing.T, c *collector, least, most int) {
+	t.Helper()
+	short := 0
+	for _, size := range c.requests() {
+		if size > most {
+			t.Errorf("a request of %d bytes, over %d", size, most)
+		}
+		if size < least {
+			short++
+		}
+	}
+	if n := len(c.requests()); short > n/2 {
+		t.Errorf("%d of %d requests are short", short, n)
+	}
+}
+
+// The limits hold across deliveries also where linger has no part in it.
+func TestPacksAcrossDeliveries(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 100, Linger: time.Hour},
+	}})
+	for range 50 {
+		f.publish("splunk", 10)
+	}
+	f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 500)
+	if n := len(c.requests()); n != 5 {
+		t.Errorf("%d requests for 500 events of 50 deliveries, want 5", n)
+	}
+}
+
+func TestLargeEventGoesAlone(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxBytes: 10_000, Linger: time.Hour}}})
+	f.publish("splunk", 21, func(n int, e *wire.Event) {
+		if n == 10 || n == 20 {
+			e.Text = append([]byte(strings.Repeat("x", 20_000)+" "), e.Text...)
+		}
+	})
+	f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 21)
+	large := 0
+	for _, size := range c.requests() {
+		if size > 10_000 {
+			large++
+		}
+	}
+	if large != 2 || len(c.requests()) != 4 {
+		t.Errorf("requests of %v bytes, want two large ones alone", c.requests())
+	}
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	const page = "<html><body>Welcome</body></html>"
+	f := func(name string, once bool, faults ...splunk.Response) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := collect(t, splunk.Options{})
+			c.SetFault(splunk.Sequence(faults...))
+			f := setUp(t, map[string]config.Destination{"splunk": {
+				URLs: []string{c.url}, Gzip: true, Timeout: 3 * time.Second, Batch: config.Batch{MaxEvents: 100},
+			}})
+			f.publish("splunk", 1000)
+			s := f.start()
+			f.awaitAcked("splunk")
+			if once {
+				c.wantOnce(t, 1000)
+			}
+			if n := c.Ledger().Distinct(); n != 1000 {
+				t.Errorf("%d events arrived", n)
+			}
+			counts := s.Counts()
+			if counts.Retries != int64(len(faults)) || counts.Requests != int64(10+len(faults)) || counts.Delivered != 1000 {
+				t.Errorf("%d faults: %+v", len(faults), counts)
+			}
+		})
+	}
+	busy := splunk.Response{Status: 503, Body: `{"text":"Server is busy","code":9}`}
+	f("busy", true, busy, busy, busy, busy, busy, busy)
+	f("busy with Retry-After", true, splunk.Response{Status: 503, Body: busy.Body, RetryAfter: time.Second})
+	f("too many requests", true, splunk.Response{Status: 429, Body: `{"text":"HEC queue is at capacity","code":26}`})
+	f("internal error", true, splunk.Response{Status: 500, Body: `{"text":"Internal server error","code":8}`})
+	f("connection reset", true, splunk.Response{Cut: true}, splunk.Response{Cut: true})
+	f("timeout", true, splunk.Response{Delay: time.Minute, Cut: true})
+	f("a proxy's page with 200", true, splunk.Response{Status: 200, Body: page})
+	f("a proxy's page with 502", true, splunk.Response{Status: 502, Body: page})
+	f("answer lost", false, splunk.Response{Cut: true, Accept: true})
+}
+
+func TestSlowDown(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	nearly := splunk.Response{Status: 200, Body: `{"text":"HEC queue is approaching its capacity limit","code":24}`, Accept: true}
+	c.SetFault(splunk.Sequence(nearly, nearly))
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
+	f.publish("splunk", 100)
+	s := f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 100)
+	if n := s.Counts().Retries; n != 0 {
+		t.Errorf("%d retries of what was accepted", n)
+	}
+}
+
+func TestDestinationsDoNotTouchEachOther(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}, "gone": {URLs: []string{gone.URL}}})
+	f.publish("gone", 10)
+	f.publish("splunk", 10)
+	s := f.start()
+	f.awaitAcked("splunk")
+	if n := c.Count(); n != 10 {
+		t.Errorf("%d events arrived", n)
+	}
+	f.await("the trouble shows", func() bool { return s.Healthy() != nil })
+	if err := s.Healthy(); !strings.HasPrefix(err.Error(), "destination gone: ") || strings.Contains(err.Error(), "destination splunk") {
+		t.Errorf("Healthy: %v", err)
+	}
+	if n := f.stream(f.conn.Names().EventsStream("gone")).Msgs; n != 1 {
+		t.Errorf("%d messages wait for the one that is gone", n)
+	}
+}
+
+func TestHoldsWhileForbidden(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(func(*http.Request) *splunk.Response {
+		return &splunk.Response{Status: 403, Body: `{"text":"Invalid token","code":4}`}
+	})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
+	f.publish("splunk", 200)
+	s := f.start()
+	f.await("tries repeat", func() bool { return s.Counts().Retries > 20 })
+	if err := s.Healthy(); err == nil || !strings.Contains(err.Error(), "destination splunk: "+c.url) ||
+		!strings.Contains(err.Error(), "Invalid token (code 4): check the destination's token") {
+		t.Errorf("Healthy: %v", err)
+	}
+	if strings.Contains(f.log.String(), token) {
+		t.Error("the token is in the log")
+	}
+	c.SetFault(nil)
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 200)
+	if err := s.Healthy(); err != nil {
+		t.Errorf("Healthy after the cure: %v", err)
+	}
+	if begins, ends := f.log.count("level=ERROR"), f.log.count("takes events again"); begins != 1 || ends != 1 {
+		t.Errorf("%d lines when it began, %d when it ended; log:\n%s", begins, ends, f.log)
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	f := func(want string, c *config.Config) {
+		t.Helper()
+		_, err := New(t.Context(), Options{Config: c})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v, want %q in one sentence", err, want)
+		}
+	}
+	f("no destination", &config.Config{})
+}
