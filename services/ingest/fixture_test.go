@@ -42,7 +42,8 @@ const (
 func nats(tb testing.TB, dir string, port int) *server.Server {
 	tb.Helper()
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
+		Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, SyncAlways: true,
+		NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
 	})
 	if err != nil {
 		tb.Fatal(err)

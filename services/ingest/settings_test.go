@@ -98,6 +98,10 @@ func TestStartFailsWithOneSentence(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	nowhere := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("missing/folder", nowhere); err != nil {
+		t.Fatal(err)
+	}
 	conn := connect(t, nats(t, t.TempDir(), -1), settings())
 	for _, c := range []struct {
 		name   string
@@ -128,7 +132,7 @@ func TestStartFailsWithOneSentence(t *testing.T) {
 		},
 		{
 			"a data directory that cannot be made", func(o *ingest.Options) {
-				o.Config.Ingest.Logplex.Credentials, o.DataDir = nil, "/proc/none"
+				o.Config.Ingest.Logplex.Credentials, o.DataDir = nil, nowhere
 			},
 			"the drain secret cannot be kept: make the data directory writable, or set DRAINLINE_DRAIN_SECRET: ",
 		},
@@ -183,10 +187,10 @@ func TestDrainURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := i.DrainURL(true), strings.Replace(c.want, "PORT", port, 1); c.public == "" && got != want || c.public != "" && got != c.want {
+		if got := i.DrainURL(true); got != strings.Replace(c.want, "PORT", port, 1) {
 			t.Errorf("%s: %s", c.name, got)
 		}
-		if got, want := i.DrainURL(false), strings.Replace(c.hidden, "PORT", port, 1); got != want && c.public == "" || c.public != "" && got != c.hidden {
+		if got := i.DrainURL(false); got != strings.Replace(c.hidden, "PORT", port, 1) {
 			t.Errorf("%s, hidden: %s", c.name, got)
 		}
 		if got := i.SecretFile(); got != "" {

@@ -150,12 +150,16 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	const page = "<html><body>Welcome</body></html>"
 	f := func(name string, once bool, faults ...splunk.Response) {
+		timeout := patience
+		if faults[0].Delay > 0 {
+			timeout = time.Second
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := collect(t, splunk.Options{})
 			c.SetFault(splunk.Sequence(faults...))
 			f := setUp(t, map[string]config.Destination{"splunk": {
-				URLs: []string{c.url}, Gzip: true, Timeout: 3 * time.Second, Batch: config.Batch{MaxEvents: 100},
+				URLs: []string{c.url}, Gzip: true, Timeout: timeout, Batch: config.Batch{MaxEvents: 100},
 			}})
 			f.publish("splunk", 1000)
 			s := f.start()

@@ -27,7 +27,7 @@ func startConsuming(t *testing.T, ackWait time.Duration) *consuming {
 	t.Helper()
 	s := startServer(t)
 	c := &consuming{testServer: s, js: s.admin()}
-	createStreams(t, c.js, ackWait, rawConfig(), deadConfig())
+	createStreams(t, c.js, ackWait, rawConfig(), deadConfig(), suspectConfig())
 	return c
 }
 

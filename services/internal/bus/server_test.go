@@ -130,6 +130,12 @@ func deadConfig() jetstream.StreamConfig {
 	}
 }
 
+func suspectConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: testNames.SuspectStream(), Subjects: []string{testNames.SuspectSubjects()}, MaxMsgsPerSubject: 1, MaxBytes: 1 << 20,
+	}
+}
+
 func consumerConfig(ackWait time.Duration) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: MaxAckPending, MaxDeliver: -1,
