@@ -58,7 +58,7 @@ var ingestKeys = []key{
 	{path: credentials + ".*", doc: "One sender or one group of senders."},
 	{
 		path: credentials + ".*.user", kind: optional(text(userinfoRule, userinfo.MatchString)),
-		doc:     "The user in the drain URL. Empty takes any.",
+		doc:     "The user that the printed drain URL shows. The secret alone lets a drain in, in either place.",
 		example: "team_a",
 	},
 	{

@@ -106,25 +106,19 @@ func (d *draft) checkRetries() {
 	}
 }
 
-// checkCredentials refuses two names for one user and secret: who sent a
-// request could not be told.
+// checkCredentials refuses two names for one secret, which alone lets a sender
+// in: who sent a request could not be told.
 func (d *draft) checkCredentials() {
-	type pair struct {
-		user   string
-		secret Secret
-	}
-	seen := map[pair]string{}
+	seen := map[Secret]string{}
 	for _, path := range d.paths(credentials + ".*") {
-		user, _ := d.koanf.Get(path + ".user").(string)
 		secret, _ := d.koanf.Get(path + ".secret").(Secret)
 		if secret == "" {
 			continue
 		}
-		first, taken := seen[pair{user, secret}]
-		if taken {
-			d.add(Problem{Path: path, Rule: "has the user and secret of " + first + ": who sends could not be told", File: d.namedBy(path)})
+		if first, taken := seen[secret]; taken {
+			d.add(Problem{Path: path, Rule: "has the secret of " + first + ": who sends could not be told", File: d.namedBy(path)})
 			continue
 		}
-		seen[pair{user, secret}] = path
+		seen[secret] = path
 	}
 }

@@ -20,7 +20,10 @@ import (
 func gzipped(tb testing.TB, body []byte) []byte {
 	tb.Helper()
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	if _, err := w.Write(body); err != nil {
 		tb.Fatal(err)
 	}

@@ -42,7 +42,7 @@ type pageView struct {
 	Rows    []row
 	Last    int64
 	// MaxEvents is how many events are kept at most.
-	MaxEvents int
+	MaxEvents string
 }
 
 // page lists the latest events. It works without JavaScript, only not by itself.
@@ -58,7 +58,7 @@ func (i *Inspector) page(w http.ResponseWriter, r *http.Request) {
 		Summary:   summarise(i.sink.stats(time.Now())),
 		Rows:      rowsOf(shown),
 		Last:      newest,
-		MaxEvents: i.sink.kept.maxEvents,
+		MaxEvents: group(int64(i.sink.kept.maxEvents)),
 	}
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "page", view); err != nil {
@@ -100,11 +100,14 @@ type row struct {
 	Stamp  string
 	Late   string
 	Line   string
-	Whole  string // the text, where Line is less
+	Whole  string // the text, where Line may show less of it
 	Fields []pair
 	JSON   string
 	Cut    bool // JSON is the start of an envelope
 }
+
+// oneLine shows where lines of a text end.
+var oneLine = strings.NewReplacer("\r\n", " ↵ ", "\n", " ↵ ", "\t", " ")
 
 type pair struct{ Name, Value string }
 
@@ -120,6 +123,7 @@ func rowsOf(entries []*entry) []row {
 func newRow(e *entry) row {
 	const (
 		longestLine = 400
+		mostlySeen  = 60 // bytes of a line that fit the page's narrowest column
 		longestText = 16 << 10
 	)
 	at := e.Time
@@ -133,8 +137,8 @@ func newRow(e *entry) row {
 	if d, ok := e.delay(); ok {
 		r.Late = describeDuration(d)
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
-	if r.Line = cut(first, longestLine); r.Line != e.Text {
+	r.Line = oneLine.Replace(cut(e.Text, longestLine))
+	if r.Line != e.Text || len(r.Line) > mostlySeen {
 		r.Whole = cut(e.Text, longestText)
 	}
 	for _, f := range e.fields() {

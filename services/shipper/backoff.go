@@ -13,8 +13,7 @@ import (
 // err: exponential with full jitter, but no shorter than the collector asked for,
 // and close to the maximum when somebody has to put the configuration right.
 func backoff(r config.Retry, try int, err error) time.Duration {
-	var hold *endpoint.HoldError
-	if errors.As(err, &hold) {
+	if _, ok := errors.AsType[*endpoint.HoldError](err); ok {
 		return r.Max/2 + jitter(r.Max/2)
 	}
 	ceiling := r.Initial
@@ -22,8 +21,7 @@ func backoff(r config.Retry, try int, err error) time.Duration {
 		ceiling *= 2
 	}
 	wait := jitter(min(ceiling, r.Max))
-	var retry *endpoint.RetryError
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*endpoint.RetryError](err); ok {
 		wait = max(wait, retry.After)
 	}
 	return wait

@@ -42,7 +42,7 @@ func (s *source) letter(delivery *bus.Delivery, position int) (*drainlinev1.Dead
 		Stage:      wire.StageShipper,
 		Content:    drainlinev1.Content_CONTENT_EVENT_BATCH,
 		Original:   wire.AppendEvent(wire.AppendBatch(nil, &alone), &event),
-		Attempts:   uint32(delivery.Attempts), //nolint:gosec // a small count
+		Attempts:   uint32(delivery.Attempts),
 		ReceivedNs: origin.ReceivedNS,
 		Subject:    delivery.Subject,
 		Trace:      &drainlinev1.Trace{Traceparent: origin.Traceparent, Tracestate: origin.Tracestate},

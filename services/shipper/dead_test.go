@@ -164,7 +164,7 @@ func TestDeadLettersRefused(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{AllOrNothing: true, Tokens: map[string]splunk.Token{token: {Indexes: []string{"main"}}}})
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
-	plan := topology.New(f.config, 0)
+	plan := topology.New(f.config, capacity)
 	js := f.conn.JetStream()
 	dead := plan.Streams[len(plan.Streams)-1].Config
 	full := dead

@@ -46,11 +46,13 @@ func TestDeliversOnce(t *testing.T) {
 	f("by bytes, across deliveries", config.Destination{
 		Batch: config.Batch{MaxBytes: 5000, MaxEvents: 100_000}, Concurrency: config.Concurrency{Max: 3},
 	}, many, func(t *testing.T, c *collector) {
+		t.Helper()
 		wantBodies(t, c, 4800, 5000)
 	})
 	f("by events, across deliveries", config.Destination{
 		Batch: config.Batch{MaxEvents: 50}, Gzip: true, Concurrency: config.Concurrency{Max: 3},
 	}, many, func(t *testing.T, c *collector) {
+		t.Helper()
 		over, short := 0, 0
 		for _, n := range c.sizes() {
 			if n > 50 {
@@ -69,11 +71,13 @@ func TestDeliversOnce(t *testing.T) {
 	f("one delivery in many requests", config.Destination{
 		Batch: config.Batch{MaxEvents: 7, Linger: hour}, Concurrency: config.Concurrency{Max: 2},
 	}, []int{7 * 300}, func(t *testing.T, c *collector) {
+		t.Helper()
 		if n := len(c.sizes()); n != 300 {
 			t.Errorf("%d requests", n)
 		}
 	})
 	f("by linger", config.Destination{}, []int{3}, func(t *testing.T, c *collector) {
+		t.Helper()
 		if n := len(c.requests()); n != 1 {
 			t.Errorf("%d requests", n)
 		}
@@ -82,6 +86,7 @@ func TestDeliversOnce(t *testing.T) {
 		}
 	})
 	f("no events", config.Destination{}, []int{0, 0}, func(t *testing.T, c *collector) {
+		t.Helper()
 		if n := len(c.requests()); n != 0 {
 			t.Errorf("%d requests", n)
 		}

@@ -60,7 +60,7 @@ func newDestination(name string, o Options, m *meters, l *latency) *destination 
 func (d *destination) prepare(c config.Destination) (*settings, error) {
 	client, err := endpoint.New(&c, endpoint.Options{Channel: d.channel, Version: d.version, Log: d.log})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller adds where
+		return nil, err
 	}
 	return &settings{config: c, client: client, replaced: make(chan struct{})}, nil
 }

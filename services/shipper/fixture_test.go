@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,9 @@ import (
 // is below the bus's AckWait, so nothing that a test waits for is a redelivery.
 const patience = 20 * time.Second
 
+// capacity is what a test's streams may hold together, in bytes.
+const capacity = 1 << 30
+
 const token = "11111111-2222-3333-4444-555555555555"
 
 // natsURL is the server that all tests share, each under a prefix of its own.
@@ -41,7 +45,15 @@ var natsURL string //nolint:gochecknoglobals // set once, by TestMain
 
 var prefixes atomic.Int64 //nolint:gochecknoglobals // numbers the tests
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	// A test waits a second for its consumer's last pull request to end, and hardly
+	// computes: one a core would make the package slow.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "shipper")
@@ -99,7 +111,7 @@ func setUp(t *testing.T, destinations map[string]config.Destination) *fixture {
 		f.config.Destinations[name] = filledIn(d)
 	}
 	f.conn = f.dial()
-	if err := topology.New(f.config, 0).Apply(t.Context(), f.conn); err != nil {
+	if err := topology.New(f.config, capacity).Apply(t.Context(), f.conn); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -146,6 +158,7 @@ func (f *fixture) dial() *bus.Conn {
 // running is a shipper that runs until stop.
 type running struct {
 	*Shipper
+
 	stop func()
 }
 
@@ -263,6 +276,7 @@ func (f *fixture) letters() []*drainlinev1.DeadBlock {
 // collector is Splunk behind a server that notes what passes.
 type collector struct {
 	*splunk.Splunk
+
 	url string
 
 	mu      sync.Mutex
@@ -376,7 +390,7 @@ type logbook struct {
 func (l *logbook) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.text.Write(p) //nolint:wrapcheck // never fails
+	return l.text.Write(p)
 }
 
 func (l *logbook) String() string {

@@ -22,7 +22,7 @@ const (
 	// What a decoder keeps for the next delivery: room for several times the usual
 	// block. A rare larger one must not hold its memory for ever.
 	keptMessage = 8 * wire.MaxBlock
-	keptEvents  = 64 << 10
+	keptEvents  = 16 << 10
 )
 
 // opened is a decoded delivery. The events point into message.
@@ -63,6 +63,7 @@ func (in *intake) giveBack(o *opened) {
 // fetched ahead.
 func (in *intake) run(ctx context.Context) {
 	names := in.destination.bus.Names()
+	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
 	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
 		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
 	})
@@ -105,11 +106,11 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 func (o *opened) decode(delivery *bus.Delivery) error {
 	message, err := wire.Open(o.message, delivery.Payload)
 	if err != nil {
-		return err //nolint:wrapcheck // a type that says what to do
+		return err
 	}
 	o.message = message
 	if err := wire.ScanBatch(message, &o.batch); err != nil {
-		return err //nolint:wrapcheck // a type that says what to do
+		return err
 	}
 	return nil
 }
@@ -117,8 +118,7 @@ func (o *opened) decode(delivery *bus.Delivery) error {
 // reject settles a delivery that cannot be read.
 func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, err error) bool {
 	d := in.destination
-	var newer *wire.NewerSchemaError
-	if errors.As(err, &newer) {
+	if _, ok := errors.AsType[*wire.NewerSchemaError](err); ok {
 		if d.alarm.due() {
 			d.log.Error("a message waits for an instance that can read it", "id", delivery.ID, "error", err)
 		}

@@ -55,9 +55,9 @@ func (l *latency) quantiles() (p50, p99 time.Duration) {
 
 // turn starts as many slices as have passed. The caller holds mu.
 func (l *latency) turn(now time.Time) {
-	passed := now.Sub(l.turned) / latencySlice
-	for range min(passed, latencySlices) {
+	passed := now.Sub(l.turned).Truncate(latencySlice)
+	for range min(passed/latencySlice, latencySlices) {
 		l.window.Rotate()
 	}
-	l.turned = l.turned.Add(passed * latencySlice)
+	l.turned = l.turned.Add(passed)
 }

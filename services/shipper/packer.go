@@ -100,7 +100,7 @@ func (p *packer) await(s *settings) {
 	case landed := <-p.finished:
 		p.flying--
 		if len(p.spare)+p.flying < s.config.Concurrency.Max {
-			landed.request.Reset(s.limits())
+			landed.reset(s.limits())
 			p.spare = append(p.spare, landed)
 		}
 	case <-p.linger.C:

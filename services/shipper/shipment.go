@@ -18,6 +18,15 @@ type shipment struct {
 	slowDown    bool
 }
 
+// reset makes the shipment ready for another request.
+func (s *shipment) reset(l batch.Limits) {
+	s.request.Reset(l)
+	s.slowDown = false
+	if s.packed.Cap() > l.MaxBytes { // a large event has been in it
+		s.packed = bytes.Buffer{}
+	}
+}
+
 // ship delivers every event of the request, or makes a dead letter of it, and
 // settles. When it has to give up it settles nothing: what the deliveries hold
 // comes again.
@@ -47,7 +56,6 @@ func (s *shipment) ship(ctx context.Context) {
 	d.latency.record(s.request.OldestNS())
 	s.request.Settle()
 	if s.slowDown {
-		s.slowDown = false
 		pause(d.settings().config.Retry.Initial, s.draining, nil)
 	}
 }
@@ -79,14 +87,14 @@ func (s *shipment) deliver(ctx context.Context, span batch.Span) error {
 		d.meters.requests.Add(1)
 		d.meters.bytes.Add(len(body))
 		d.meters.sent.Add(len(payload))
-		answer, err := now.client.Send(ctx, turn+uint64(try), payload, now.config.Gzip) //nolint:gosec // counts up from 0
+		answer, err := now.client.Send(ctx, turn+uint64(try), payload, now.config.Gzip)
 		var refused *endpoint.RefusedError
 		switch {
 		case err == nil:
 			s.slowDown = s.slowDown || endpoint.SlowDown(answer)
 			return nil
 		case errors.As(err, &refused), !pause(backoff(now.config.Retry, try, err), s.draining, now.replaced):
-			return err //nolint:wrapcheck // the endpoint says where and what
+			return err
 		}
 		d.meters.retries.Add(1)
 	}

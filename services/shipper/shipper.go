@@ -45,7 +45,7 @@ type Shipper struct {
 // configured or a destination's TLS files cannot be used.
 func New(_ context.Context, o Options) (*Shipper, error) {
 	if err := o.Config.RequireDestination(); err != nil {
-		return nil, err //nolint:wrapcheck // a sentence of its own
+		return nil, err
 	}
 	s := &Shipper{
 		o: o, latency: newLatency(), reloaded: make(chan struct{}, 1),

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"fmt"
-	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
@@ -232,13 +231,4 @@ func (d *dying) letters(block wire.ID) []*drainlinev1.DeadBlock {
 		})
 	}
 	return letters
-}
-
-// age is how long ago the block's oldest request was received.
-func age(block *drainlinev1.RawBlock, now time.Time) time.Duration {
-	oldest := now.UnixNano()
-	for _, r := range block.GetRequests() {
-		oldest = min(oldest, r.GetReceivedNs())
-	}
-	return time.Duration(now.UnixNano() - oldest)
 }

@@ -23,7 +23,7 @@ type sendOptions struct {
 	player.Options
 	file   string
 	ledger string
-	length   time.Duration
+	length time.Duration
 	quiet  bool
 }
 

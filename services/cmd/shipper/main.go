@@ -2,8 +2,8 @@
 package main
 
 import (
-	"github.com/drainline/drainline/services/shipper"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/shipper"
 )
 
 func main() { app.Main(shipper.Command()) }

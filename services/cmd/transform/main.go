@@ -2,8 +2,8 @@
 package main
 
 import (
-	"github.com/drainline/drainline/services/transform"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/transform"
 )
 
 func main() { app.Main(transform.Command()) }

@@ -191,7 +191,8 @@ func TestBlocksHoldEverythingInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := &BlockWriter{wake: make(chan struct{}, 1), room: semaphore.NewWeighted(maxWaiting)}
-		groups := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, wire.MaxBlock), 1, 5), 1, 10).Draw(t, "bodies")
+		body := rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, wire.MaxBlock/8), rapid.Just(wire.MaxBlock))
+		groups := rapid.SliceOfN(rapid.SliceOfN(body, 1, 4), 1, 6).Draw(t, "bodies")
 		var want []string
 		for g, group := range groups {
 			requests := make([]*drainlinev1.Request, len(group))
@@ -361,7 +362,7 @@ func TestWaitingBytesAreBounded(t *testing.T) {
 	w := startWriting(t)
 	release := w.occupy()
 	var waiting []<-chan error
-	const size = wire.MaxBlock / 2
+	const size = wire.MaxBlock
 	for range maxWaiting / size {
 		waiting = append(waiting, w.start(t.Context(), sized(size-64, false)))
 	}

@@ -90,7 +90,7 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 // inProcess hands out connections to whatever server runs now.
 type inProcess struct{ s *testServer }
 
-func (p inProcess) InProcessConn() (net.Conn, error) { return p.s.ns.InProcessConn() }
+func (p inProcess) InProcessConn() (net.Conn, error) { return p.s.live.Load().InProcessConn() }
 
 func TestConnectFollowsAnEmbeddedServer(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,26 @@ import (
 // consuming is a server with a raw stream and its durable.
 type consuming struct {
 	*testServer
-	js jetstream.JetStream
+	js  jetstream.JetStream
+	log logBook
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBook) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func startConsuming(t *testing.T, ackWait time.Duration) *consuming {
@@ -33,7 +53,14 @@ func startConsuming(t *testing.T, ackWait time.Duration) *consuming {
 
 func (c *consuming) consume(url string, maxBytes int64) *Consumer {
 	c.t.Helper()
-	k := dial(c.t, url).Consume(ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test", MaxBytes: maxBytes})
+	o := testOptions(url)
+	o.Log = slog.New(slog.NewTextHandler(&c.log, nil))
+	conn, err := Connect(c.t.Context(), o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(conn.Close)
+	k := conn.Consume(ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test", MaxBytes: maxBytes})
 	c.t.Cleanup(k.Close)
 	return k
 }
@@ -395,7 +422,7 @@ func TestForeignMessagesFlow(t *testing.T) {
 func TestManySmallMessagesFlowWithoutAStall(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
-	const n, workers = 200_000, 4
+	const n, workers = manyMessages, 4
 	k := c.consume(c.url(), 0)
 	var (
 		got     atomic.Int64

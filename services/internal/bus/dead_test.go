@@ -95,12 +95,13 @@ func TestDeadGivesUpWithItsContext(t *testing.T) {
 	if _, err := c.js.UpdateStream(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	var retry *RetryError
-	if err := conn.Dead(ctx, letter()); !errors.As(err, &retry) || !strings.Contains(err.Error(), "maximum bytes exceeded") {
-		t.Errorf("outcome %v", err)
-	}
+	eventually(t, "the reason is told", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		err := conn.Dead(ctx, letter())
+		var retry *RetryError
+		return errors.As(err, &retry) && strings.Contains(err.Error(), "maximum bytes exceeded")
+	})
 }
 
 // A delivery's payload can always be wrapped into a dead letter.

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	case "":
 		// Most tests wait for a server's timers, not for a processor.
 		flag.Parse()
-		if err := flag.Set("test.parallel", "16"); err != nil {
+		if err := flag.Set("test.parallel", "8"); err != nil {
 			panic(err)
 		}
 		goleak.VerifyTestMain(m)

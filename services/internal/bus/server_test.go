@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type testServer struct {
 	t    *testing.T
 	opts server.Options
 	ns   *server.Server
+	live atomic.Pointer[server.Server] // ns, for connections that follow a restart
 }
 
 func startServer(t *testing.T, change ...func(*server.Options)) *testServer {
@@ -66,6 +68,7 @@ func (s *testServer) start() {
 		s.t.Fatal("the server does not start")
 	}
 	s.ns = ns
+	s.live.Store(ns)
 	_, port := s.hostPort()
 	s.opts.Port = port
 }

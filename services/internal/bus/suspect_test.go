@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -136,7 +137,7 @@ func TestADeadLetterWaitsForRoom(t *testing.T) {
 	c.refuse(1, suspectAfter+1)
 	c.note(payload(0), noteTried)
 	k := c.consume(c.url(), 0)
-	eventually(t, "it is fetched", func() bool { return consumerInfo(t, c.js).NumAckPending == 1 })
+	eventually(t, "it is dispatched", func() bool { return strings.Contains(c.log.String(), "processing it alone") })
 	c.fill(1, 1, 10)
 	select {
 	case d := <-k.out:

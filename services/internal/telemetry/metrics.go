@@ -66,25 +66,32 @@ func (c *Counter) Load() int64 { return c.n.Load() }
 // OpenTelemetry refuses, which is a mistake in the program.
 func (m *Metrics) Counter(name, unit, help string, labels ...attribute.KeyValue) *Counter {
 	c := &Counter{}
-	_, err := m.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(help),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.Load(), metric.WithAttributes(labels...))
-			return nil
-		}))
+	counter, err := m.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(help))
 	if err != nil {
 		panic(err)
 	}
+	m.observe(counter, c.Load, labels)
 	return c
 }
 
 // Gauge makes a gauge that is read when metrics are collected. Read must be
 // quick and must not block.
 func (m *Metrics) Gauge(name, unit, help string, read func() int64, labels ...attribute.KeyValue) {
-	_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(read(), metric.WithAttributes(labels...))
-			return nil
-		}))
+	gauge, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help))
+	if err != nil {
+		panic(err)
+	}
+	m.observe(gauge, read, labels)
+}
+
+// observe registers a callback of its own: one given with an instrument is
+// ignored when the instrument exists already, under other labels.
+func (m *Metrics) observe(instrument metric.Int64Observable, read func() int64, labels []attribute.KeyValue) {
+	set := metric.WithAttributeSet(attribute.NewSet(labels...))
+	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(instrument, read(), set)
+		return nil
+	}, instrument)
 	if err != nil {
 		panic(err)
 	}

@@ -4,6 +4,7 @@ package batch
 
 import (
 	"math"
+	"slices"
 
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -96,8 +97,8 @@ func (r *Request) Body(s Span) []byte {
 // Source is where an event of the request came from: its delivery's ticket and
 // its position in the delivery.
 func (r *Request) Source(event int) (t *Ticket, position int) {
-	for i := len(r.parts) - 1; i >= 0; i-- {
-		if p := r.parts[i]; p.first <= event {
+	for _, v := range slices.Backward(r.parts) {
+		if p := v; p.first <= event {
 			return p.ticket, p.event + event - p.first
 		}
 	}

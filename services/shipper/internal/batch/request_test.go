@@ -29,7 +29,7 @@ func TestPacking(t *testing.T) {
 		var (
 			want     []string
 			requests []*batch.Request
-			tickets  []*batch.Ticket
+			tickets  = make([]*batch.Ticket, 0, len(sizes))
 			current  = &batch.Request{}
 		)
 		for n, size := range sizes {
@@ -56,7 +56,7 @@ func TestPacking(t *testing.T) {
 			requests = append(requests, current)
 		}
 
-		var got []string
+		got := make([]string, 0, len(want))
 		for _, r := range requests {
 			got = append(got, envelopes(t, r, limits, tickets)...)
 		}
@@ -78,12 +78,14 @@ func envelopes(t *rapid.T, r *batch.Request, l batch.Limits, tickets []*batch.Ti
 	if all.Len() > l.MaxEvents || (len(body) > l.MaxBytes && all.Len() > 1) {
 		t.Fatalf("%d events in %d bytes, over %+v", all.Len(), len(body), l)
 	}
-	var one []string
+	one := make([]string, 0, all.Len())
 	for i := range all.Len() {
 		envelope := string(r.Body(batch.Span{From: i, To: i + 1}))
 		one = append(one, envelope)
 		ticket, position := r.Source(i)
-		var e struct{ Event string }
+		var e struct {
+			Event string `json:"event"`
+		}
 		if err := json.Unmarshal([]byte(envelope), &e); err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ func (b *body) await() { b.users.Wait() }
 
 type bodyReader struct {
 	*bytes.Reader
+
 	close func()
 }
 

@@ -125,7 +125,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	}
 	after := time.Duration(0)
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
-		after = time.Duration(min(seconds, uint64(MaxRetryAfter/time.Second))) * time.Second //nolint:gosec // bounded
+		after = time.Duration(min(seconds, uint64(MaxRetryAfter/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
 		after = at.Sub(now)
 	}

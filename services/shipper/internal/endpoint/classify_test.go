@@ -166,7 +166,7 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	f := func(header string, want time.Duration) {
 		t.Helper()
-		_, err := classify("u", &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {header}}}, []byte(code(9)), now)
+		_, err := classify("u", &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {header}}}, []byte(code(9)), now)
 		var retry *RetryError
 		if !errors.As(err, &retry) || retry.After != want {
 			t.Errorf("%q: %v, want %v", header, retry.After, want)

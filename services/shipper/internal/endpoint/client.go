@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -104,15 +105,15 @@ func (c *Client) Send(ctx context.Context, turn uint64, body []byte, gzip bool) 
 
 // Healthy is nil while at least one URL takes events, else says why none does.
 func (c *Client) Healthy() error {
-	var reasons []error
+	reasons := make([]string, 0, len(c.targets))
 	for _, t := range c.targets {
 		trouble := t.watch.trouble()
 		if trouble == nil {
 			return nil
 		}
-		reasons = append(reasons, trouble)
+		reasons = append(reasons, trouble.Error())
 	}
-	return errors.Join(reasons...)
+	return errors.New(strings.Join(reasons, "; "))
 }
 
 func (c *Client) post(ctx context.Context, t *target, data []byte, gzip bool) (hec.Answer, error) {

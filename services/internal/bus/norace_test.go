@@ -1,0 +1,5 @@
+//go:build !race
+
+package bus
+
+const manyMessages = 200_000

@@ -1,0 +1,6 @@
+//go:build race
+
+package bus
+
+// manyMessages are fewer where each costs ten times as much.
+const manyMessages = 20_000

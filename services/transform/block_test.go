@@ -1,0 +1,309 @@
+package transform_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/transform"
+)
+
+const received = 1_714_564_800_000_000_000
+
+func request(change func(*drainlinev1.Request), frames ...string) *drainlinev1.Request {
+	r := &drainlinev1.Request{
+		Id: bytes.Repeat([]byte{1}, 16), Door: drainlinev1.Door_DOOR_LOGPLEX, Credential: "default",
+		DrainToken: "d.1", ReceivedNs: received, Facts: &drainlinev1.Facts{UserAgent: "Logplex/v72"},
+		Encoding: drainlinev1.Encoding_ENCODING_FRAMES, Body: frame(frames...),
+	}
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
+func frame(frames ...string) []byte {
+	var body []byte
+	for _, f := range frames {
+		body = fmt.Appendf(body, "%d %s", len(f), f)
+	}
+	return body
+}
+
+func block(requests ...*drainlinev1.Request) *drainlinev1.RawBlock {
+	return &drainlinev1.RawBlock{Id: bytes.Repeat([]byte{7}, 16), Requests: requests}
+}
+
+func scan(t testing.TB, b transform.SealedBatch) *wire.Batch {
+	t.Helper()
+	message, err := wire.Open(nil, b.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch wire.Batch
+	if err := wire.ScanBatch(message, &batch); err != nil {
+		t.Fatal(err)
+	}
+	return &batch
+}
+
+// show writes an event's metadata in one line: host source sourcetype code fields | text.
+func show(e *wire.Event) string {
+	var fields []string
+	for _, f := range e.Fields {
+		fields = append(fields, f.Name+"="+string(f.JSON))
+	}
+	return fmt.Sprintf("%s %s %s %s | %s", e.Host, e.Source, e.Sourcetype, strings.Join(fields, " "), e.Text)
+}
+
+func TestMetadata(t *testing.T) {
+	const line = "<190>1 2024-05-01T12:00:00.5+00:00 host app web.1 - hello\n"
+	named := strings.Replace(line, " host ", " shop ", 1)
+	path := func(r *drainlinev1.Request) { r.Facts.PathApp = "shop" }
+	query := func(r *drainlinev1.Request) { r.Query = map[string]string{"app": "shop"} }
+	credential := func(r *drainlinev1.Request) { r.Credential = "team_a" }
+	for _, c := range []struct {
+		name   string
+		change func(*drainlinev1.Request)
+		frame  string
+		want   string
+	}{
+		{"drain token", nil, line, `d.1 web heroku:app heroku_app="d.1" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"credential", credential, line, `team_a web heroku:app heroku_app="team_a" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"frame hostname", credential, named, `shop web heroku:app heroku_app="shop" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"query", query, line, `shop web heroku:app heroku_app="shop" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"path before hostname", path, strings.Replace(line, " host ", " other ", 1), `shop web heroku:app heroku_app="shop" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"router", path, `<158>1 2024-05-01T12:00:00+00:00 host heroku router - at=error code=H12 dyno=web.2 status=503`, `shop router heroku:router heroku_app="shop" heroku_process="router" heroku_dyno="web.2" heroku_kind="router" heroku_code="H12" | at=error code=H12 dyno=web.2 status=503`},
+		{"one-off dyno", path, `<190>1 2024-05-01T12:00:00+00:00 host app run.1234 - x`, `shop run heroku:app heroku_app="shop" heroku_process="run" heroku_dyno="run.1234" heroku_kind="app" | x`},
+		{"no app at all", func(r *drainlinev1.Request) { r.DrainToken = "" }, line, ` web heroku:app heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
+		{"name that is not UTF-8", path, "<190>1 2024-05-01T12:00:00+00:00 host app w\xffb.1 - x", `shop  heroku:app heroku_app="shop" heroku_kind="app" | x`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(c.change, c.frame)))
+			if len(out.Batches) != 1 {
+				t.Fatalf("%d batches, want 1", len(out.Batches))
+			}
+			batch := scan(t, out.Batches[0])
+			if got := show(&batch.Events[0]); got != c.want {
+				t.Errorf("\n got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTime(t *testing.T) {
+	for stamp, want := range map[string]int64{
+		"2024-05-01T12:00:00.123456+00:00": 1_714_564_800_123_456_000,
+		"-":                                received,
+		"2024-13-45T99:99:99Z":             received,
+	} {
+		out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(nil, "<190>1 "+stamp+" host app web.1 - x")))
+		if got := scan(t, out.Batches[0]).Events[0].TimeNS; got != want {
+			t.Errorf("%s: %d, want %d", stamp, got, want)
+		}
+	}
+}
+
+func TestBatchesKeepWhereEventsComeFrom(t *testing.T) {
+	first := request(nil, "<190>1 - host app web.1 - a", "<45>1 - host heroku web.1 - b")
+	second := request(func(r *drainlinev1.Request) {
+		r.Id, r.DrainToken = bytes.Repeat([]byte{2}, 16), "d.2"
+		r.Trace = &drainlinev1.Trace{Traceparent: "00-1-1-01", Tracestate: "s=1"}
+	}, "<190>1 - host app web.1 - c")
+	out := transform.NewTransformer([]string{"a", "b"}).Transform(block(first, second))
+	if len(out.Batches) != 2 || out.Counts != (transform.Counts{Requests: 2, Events: 3}) {
+		t.Fatalf("%d batches, counts %+v", len(out.Batches), out.Counts)
+	}
+	for i, destination := range []string{"a", "b"} {
+		batch := scan(t, out.Batches[i])
+		var texts []string
+		for _, e := range batch.Events {
+			texts = append(texts, fmt.Sprintf("%s@%d/%d.%d", e.Text, e.Origin, e.Facility, e.Severity))
+		}
+		if diff := cmp.Diff([]string{"a@0/23.6", "b@0/5.5", "c@1/23.6"}, texts); diff != "" {
+			t.Error(diff)
+		}
+		want := []wire.Origin{
+			{RequestID: wire.ToID(first.GetId()), Door: 1, Credential: "default", DrainToken: "d.1", App: "d.1", ReceivedNS: received},
+			{
+				RequestID: wire.ToID(second.GetId()), Door: 1, Credential: "default", DrainToken: "d.2", App: "d.2", ReceivedNS: received,
+				Traceparent: "00-1-1-01", Tracestate: "s=1",
+			},
+		}
+		if diff := cmp.Diff(want, batch.Origins); diff != "" {
+			t.Error(diff)
+		}
+		if batch.Destination != destination || batch.ID != out.Batches[i].ID || batch.FirstFrame != 0 || batch.LastFrame != 2 {
+			t.Errorf("batch %s %v frames %d-%d", batch.Destination, batch.ID, batch.FirstFrame, batch.LastFrame)
+		}
+	}
+}
+
+func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
+	good := "<190>1 - host app web.1 - good"
+	bad := request(nil, "<999>1 - host app web.1 - x", good, "no priority")
+	unframed := request(func(r *drainlinev1.Request) {
+		r.Encoding, r.Body = drainlinev1.Encoding_ENCODING_UNFRAMED, []byte("hello world")
+	})
+	foreign := request(func(r *drainlinev1.Request) { r.Body = append(r.GetBody(), "12 short"...) }, good)
+	hec := request(func(r *drainlinev1.Request) {
+		r.Encoding, r.Body = drainlinev1.Encoding_ENCODING_HEC_RAW, []byte("raw")
+	})
+	out := transform.NewTransformer([]string{"splunk"}).Transform(block(bad, unframed, foreign, hec))
+	if n := len(scan(t, out.Batches[0]).Events); n != 2 {
+		t.Errorf("%d events, want the 2 good ones", n)
+	}
+	got := map[string][]string{}
+	for _, d := range out.Dead {
+		if d.GetStage() != wire.StageTransform || d.GetSentence() == "" || d.GetReceivedNs() != received || len(d.GetId()) != 16 {
+			t.Errorf("incomplete dead letter %v", d)
+		}
+		var original drainlinev1.RawBlock
+		if err := proto.Unmarshal(d.GetOriginal(), &original); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range original.GetRequests() {
+			if r.GetDrainToken() != "d.1" || r.GetFacts().GetUserAgent() != "Logplex/v72" {
+				t.Errorf("facts are gone: %v", r)
+			}
+			got[d.GetReason()] = append(got[d.GetReason()], string(r.GetBody()))
+		}
+	}
+	want := map[string][]string{
+		transform.ReasonBadFrame:    {"27 <999>1 - host app web.1 - x11 no priority"},
+		transform.ReasonUnframed:    {"hello world", "12 short"},
+		transform.ReasonUnsupported: {"raw"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if out.Counts.Bad != 5 {
+		t.Errorf("counted %d bad ones, want 5", out.Counts.Bad)
+	}
+}
+
+func TestSameBlockGivesSameIDs(t *testing.T) {
+	b := block(request(nil, "<190>1 - host app web.1 - a", "bad"))
+	one := transform.NewTransformer([]string{"a", "b"}).Transform(b)
+	two := transform.NewTransformer([]string{"a", "b"}).Transform(b)
+	if one.Batches[0].ID != two.Batches[0].ID || one.Batches[0].ID == one.Batches[1].ID {
+		t.Error("batch ids are not the block's and the destination's")
+	}
+	if !bytes.Equal(one.Dead[0].GetId(), two.Dead[0].GetId()) {
+		t.Error("dead letters have other ids the second time")
+	}
+}
+
+// A block of incompressible text becomes larger than a payload once every
+// event has its metadata.
+func TestLargeBatchesAreHalved(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var frames []string
+	for n := range 4000 {
+		noise := make([]byte, 300)
+		for i := range noise {
+			noise[i] = byte(33 + random.IntN(94))
+		}
+		frames = append(frames, fmt.Sprintf("<190>1 - host app web.%d - %s", n, noise))
+	}
+	out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(nil, frames...)))
+	if len(out.Batches) < 2 {
+		t.Fatalf("%d batches: the test's block is too small to prove anything", len(out.Batches))
+	}
+	next := uint32(0)
+	ids := map[wire.ID]bool{}
+	for _, sealed := range out.Batches {
+		if len(sealed.Payload) > wire.MaxPayload {
+			t.Errorf("a payload of %d bytes", len(sealed.Payload))
+		}
+		b := scan(t, sealed)
+		if b.FirstFrame != next || len(b.Events) != sealed.Events {
+			t.Errorf("batch begins with frame %d, want %d, and has %d events of %d", b.FirstFrame, next, len(b.Events), sealed.Events)
+		}
+		for i := range b.Events {
+			if want := frames[next]; !strings.HasSuffix(want, string(b.Events[i].Text)) {
+				t.Fatalf("frame %d is not in its place", next)
+			}
+			next++
+		}
+		ids[sealed.ID] = true
+	}
+	if int(next) != len(frames) || len(ids) != len(out.Batches) {
+		t.Errorf("%d frames in %d ids, want %d in %d", next, len(ids), len(frames), len(out.Batches))
+	}
+}
+
+// Whatever is in a block, each frame becomes one event or is in one dead letter.
+func TestNothingVanishes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var b drainlinev1.RawBlock
+		good, bad := 0, 0
+		for range rapid.IntRange(0, 4).Draw(t, "requests") {
+			var frames []string
+			for range rapid.IntRange(1, 6).Draw(t, "frames") {
+				if rapid.Bool().Draw(t, "good") {
+					frames = append(frames, "<190>1 - host app web.1 - "+rapid.String().Draw(t, "text"))
+					good++
+				} else {
+					frames = append(frames, "bad "+rapid.StringN(0, 20, 40).Draw(t, "text"))
+					bad++
+				}
+			}
+			b.Requests = append(b.Requests, request(nil, frames...))
+		}
+		out := transform.NewTransformer([]string{"splunk"}).Transform(&b)
+		if out.Counts.Events != good || out.Counts.Bad != bad {
+			t.Fatalf("%d events and %d bad, want %d and %d", out.Counts.Events, out.Counts.Bad, good, bad)
+		}
+	})
+}
+
+func FuzzTransform(f *testing.F) {
+	f.Add([]byte("63 <190>1 2024-05-01T12:00:00.123456+00:00 host app web.1 - hello\n"), "d.1", "Logplex/v72")
+	f.Add([]byte("75 <190>1 2026-11-22T01:41:50.321289+00:00 shuttle token shuttle - - line one\n"), "", "log-shuttle/1")
+	f.Add([]byte("-5 <190>1 x"), "", "")
+	f.Add([]byte("3 <1>"), "\xff", "\xff")
+	f.Fuzz(func(t *testing.T, body []byte, token, agent string) {
+		// A block that was decoded has no string that is not UTF-8.
+		token, agent = strings.ToValidUTF8(token, "?"), strings.ToValidUTF8(agent, "?")
+		r := request(func(r *drainlinev1.Request) {
+			r.Body, r.DrainToken, r.Facts.UserAgent = body, token, agent
+		})
+		out := transform.NewTransformer([]string{"splunk"}).Transform(block(r))
+		for _, b := range out.Batches {
+			var generated drainlinev1.EventBatch
+			message, err := wire.Open(nil, b.Payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The generated reader wants UTF-8 in names, whatever is in a frame.
+			if err := proto.Unmarshal(message, &generated); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkTransform(b *testing.B) {
+	line := `<158>1 2024-05-01T12:00:00.223456+00:00 host heroku router - at=info method=GET path="/" host=a.herokuapp.com ` +
+		`request_id=59da6323-2bc4-4143-8677-cc66ccfb115f fwd="181.167.87.140" dyno=web.1 connect=0ms service=3ms status=200 bytes=6979`
+	frames := make([]string, 200)
+	for i := range frames {
+		frames[i] = line
+	}
+	blk := block(request(nil, frames...), request(nil, frames...), request(nil, frames...))
+	tr := transform.NewTransformer([]string{"splunk"})
+	b.ReportAllocs()
+	for b.Loop() {
+		tr.Transform(blk)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*600), "ns/event")
+}

@@ -1,0 +1,199 @@
+package transform_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/bustest"
+	"github.com/drainline/drainline/services/transform"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// running is transform on a real bus.
+type running struct {
+	*bustest.Bus
+	conn    *bus.Conn
+	service *transform.Transform
+	stop    func()
+}
+
+func start(t *testing.T, c *config.Config) *running {
+	t.Helper()
+	b := bustest.Start(t, c)
+	s, err := transform.New(transform.Options{Config: c, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Bus: b, conn: b.Connect("probe"), service: s}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	r.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *running) publish(t *testing.T, payload []byte) {
+	t.Helper()
+	m := bus.Msg{ID: wire.RandomID(), Subject: r.conn.Names().RawSubject("s0"), Payload: payload}
+	if err := r.conn.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sealed(t *testing.T, b *drainlinev1.RawBlock) []byte {
+	t.Helper()
+	message, err := proto.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire.Seal(nil, message)
+}
+
+func numbered(n int) *drainlinev1.RawBlock {
+	b := block(request(nil, fmt.Sprintf("<190>1 - host app web.1 - n=%d", n)))
+	id := wire.RandomID()
+	b.Id = id[:]
+	return b
+}
+
+func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
+	r := start(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
+	for n := range 20 {
+		r.publish(t, sealed(t, numbered(n)))
+	}
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 20)
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("other"), 20)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	if got := r.service.Totals().Events.Load(); got != 20 {
+		t.Errorf("counted %d events, want 20", got)
+	}
+}
+
+func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
+	r := start(t, bustest.Config(t, nil))
+	damaged := sealed(t, numbered(1))
+	damaged[len(damaged)-1] ^= 1
+	r.publish(t, damaged)
+	r.publish(t, wire.Seal(nil, []byte("sealed, but no message")))
+	r.publish(t, []byte("x"))
+	r.publish(t, sealed(t, numbered(2)))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	letters := r.DeadLetters(r.conn)
+	if len(letters) != 3 {
+		t.Fatalf("%d dead letters, want 3", len(letters))
+	}
+	for _, d := range letters {
+		if d.GetReason() != transform.ReasonDamaged || d.GetContent() != drainlinev1.Content_CONTENT_PAYLOAD ||
+			d.GetSubject() != "drainline.raw.s0" || d.GetAttempts() != 1 || len(d.GetOriginal()) == 0 {
+			t.Errorf("dead letter is not complete: %v", d)
+		}
+	}
+}
+
+func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
+	r := start(t, bustest.Config(t, nil))
+	newer := sealed(t, numbered(1))
+	newer[0] = wire.SchemaVersion + 1
+	r.publish(t, newer)
+	r.publish(t, sealed(t, numbered(2)))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.stop()
+	if got := r.Stream(r.conn, r.conn.Names().RawStream("s0")).Msgs; got != 1 {
+		t.Errorf("%d messages in raw, want the newer one", got)
+	}
+	if letters := r.DeadLetters(r.conn); len(letters) != 0 {
+		t.Errorf("the newer block became a dead letter: %v", letters)
+	}
+}
+
+// The hop is repeated when transform dies between publishing and acknowledging;
+// the events stream knows the batch by its id.
+func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
+	r := start(t, bustest.Config(t, nil))
+	b := sealed(t, numbered(1))
+	r.publish(t, b)
+	r.publish(t, b) // another message with the same block
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	if got := r.Stream(r.conn, r.conn.Names().EventsStream("splunk")).Msgs; got != 1 {
+		t.Errorf("%d batches stored, want 1", got)
+	}
+}
+
+// A full events stream holds the block; nothing is acknowledged before it is stored.
+func TestFullDestinationHoldsTheBlock(t *testing.T) {
+	c := bustest.Config(t, nil)
+	r := start(t, c)
+	ctx := t.Context()
+	stream, err := r.conn.JetStream().Stream(ctx, r.conn.Names().EventsStream("splunk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := stream.CachedInfo().Config
+	roomy := full
+	full.MaxBytes = 1
+	if _, err := r.conn.JetStream().UpdateStream(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	r.publish(t, sealed(t, numbered(1)))
+	bustest.Await(t, "the block is not taken", func() bool {
+		k, err := r.conn.JetStream().Consumer(ctx, r.conn.Names().RawStream("s0"), wire.TransformConsumer)
+		return err == nil && k.CachedInfo().NumAckPending == 1
+	})
+	if _, err := r.conn.JetStream().UpdateStream(ctx, roomy); err != nil {
+		t.Fatal(err)
+	}
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+}
+
+func TestReloadChangesDestinations(t *testing.T) {
+	r := start(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
+	r.service.Reload(bustest.Config(t, nil))
+	r.publish(t, sealed(t, numbered(1)))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	if got := r.Stream(r.conn, r.conn.Names().EventsStream("other")).Msgs; got != 0 {
+		t.Errorf("%d batches for a destination that is gone", got)
+	}
+}
+
+func TestWithoutDestination(t *testing.T) {
+	c, err := config.Loader{}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transform.New(transform.Options{Config: c, Metrics: bustest.Metrics(t), Log: bustest.Log(t)}); err == nil {
+		t.Error("transform starts without a destination")
+	}
+}
+
+func TestRunEndsInTime(t *testing.T) {
+	r := start(t, bustest.Config(t, nil))
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > bustest.Patience {
+		t.Errorf("stopping an idle transform took %v", took)
+	}
+}

@@ -1,0 +1,54 @@
+package e2e
+
+import "testing"
+
+// deployment is a whole pipeline at work.
+type deployment struct {
+	t         *testing.T
+	splunk    *splunkProcess
+	bus       *bus
+	url       string              // of the drain
+	processes map[string]*process // by the name of the program
+}
+
+// apart is three services on a NATS server, in four processes.
+func apart(t *testing.T, settings ...string) *deployment {
+	t.Helper()
+	d := &deployment{t: t, splunk: startSplunk(t), processes: map[string]*process{}}
+	nats, url := startNATS(t, "")
+	d.processes["nats-server"] = nats
+	settings = append(settings, append(to(d.splunk.url), "bus.url="+url, "ingest.logplex.listen="+freeAddress(t))...)
+	for _, name := range []string{"shipper", "transform", "ingest"} {
+		d.processes[name] = service(t, name, settings...).start(t)
+	}
+	for _, name := range []string{"shipper", "transform", "ingest"} {
+		d.processes[name].ready()
+	}
+	d.url, d.bus = d.processes["ingest"].drainURL(secret), lookAt(t, url)
+	return d
+}
+
+// together is everything in one process.
+func together(t *testing.T, settings ...string) *deployment {
+	t.Helper()
+	d := &deployment{t: t, splunk: startSplunk(t)}
+	address := freeAddress(t)
+	settings = append(settings, append(to(d.splunk.url), "bus.embedded.listen="+address, "ingest.logplex.listen="+freeAddress(t))...)
+	run := service(t, "drainline run", settings...).start(t).ready()
+	d.processes = map[string]*process{"drainline": run}
+	d.url, d.bus = run.drainURL(secret), lookAt(t, "nats://"+address)
+	return d
+}
+
+// strike kills a process the hard way and starts it again.
+func (d *deployment) strike(name string) {
+	d.t.Helper()
+	d.processes[name].kill()
+	p := d.processes[name].again()
+	d.processes[name] = p
+	if name == "nats-server" {
+		p.line(`.* Server is ready`)
+		return
+	}
+	p.ready()
+}
