@@ -34,7 +34,7 @@ type Origin struct {
 	Tracestate  string
 }
 
-// Event is one log line. Text or JSON is its body: where JSON is nil, Text is it.
+// Event is one log line. Text or JSON is its body: where JSON is empty, Text is it.
 type Event struct {
 	TimeNS     int64
 	Host       string
@@ -59,19 +59,56 @@ type Field struct {
 	JSON []byte
 }
 
-// Field numbers of drainline.v1.EventBatch and the messages in it.
+// Tags of drainline.v1.EventBatch and the messages in it: field number and wire
+// type. All numbers are below 16, which makes each tag one byte.
 const (
-	batchID, batchBlock, batchDestination, batchFirst, batchLast, batchOrigins, batchEvents = 1, 2, 3, 4, 5, 6, 7
+	varint, bytes = 0, 2 // wire types
 
-	originRequest, originDoor, originCredential, originDrain, originApp, originReceived, originTrace = 1, 2, 3, 4, 5, 6, 7
+	batchID          = 1<<3 | bytes
+	batchBlock       = 2<<3 | bytes
+	batchDestination = 3<<3 | bytes
+	batchFirst       = 4<<3 | varint
+	batchLast        = 5<<3 | varint
+	batchOrigins     = 6<<3 | bytes
+	batchEvents      = 7<<3 | bytes
 
-	traceParent, traceState = 1, 2
+	originRequest    = 1<<3 | bytes
+	originDoor       = 2<<3 | varint
+	originCredential = 3<<3 | bytes
+	originDrain      = 4<<3 | bytes
+	originApp        = 5<<3 | bytes
+	originReceived   = 6<<3 | varint
+	originTrace      = 7<<3 | bytes
 
-	eventTime, eventHost, eventSource, eventSourcetype, eventIndex      = 1, 2, 3, 4, 5
-	eventText, eventJSON, eventFields, eventOrigin, eventKind           = 6, 7, 8, 9, 10
-	eventCode, eventDyno, eventProcess, eventFacility, eventSeverityNum = 11, 12, 13, 14, 15
+	traceParent = 1<<3 | bytes
+	traceState  = 2<<3 | bytes
 
-	fieldName, fieldJSON = 1, 2
+	eventTime       = 1<<3 | varint
+	eventHost       = 2<<3 | bytes
+	eventSource     = 3<<3 | bytes
+	eventSourcetype = 4<<3 | bytes
+	eventIndex      = 5<<3 | bytes
+	eventText       = 6<<3 | bytes
+	eventJSON       = 7<<3 | bytes
+	eventFields     = 8<<3 | bytes
+	eventOrigin     = 9<<3 | varint
+	eventKind       = 10<<3 | bytes
+	eventCode       = 11<<3 | bytes
+	eventDyno       = 12<<3 | bytes
+	eventProcess    = 13<<3 | bytes
+	eventFacility   = 14<<3 | varint
+	eventSeverity   = 15<<3 | varint
+
+	fieldName = 1<<3 | bytes
+	fieldJSON = 2<<3 | bytes
+)
+
+// What ScanBatch believes. A block of MaxBlock bytes cannot hold more events or
+// origins; a few bytes claiming more would cost gigabytes of memory.
+const (
+	maxEvents  = MaxBlock
+	maxOrigins = MaxBlock / 16
+	maxFields  = 8 * MaxBlock
 )
 
 // AppendEvent appends one event of an EventBatch. Protobuf lets fields stand in
@@ -88,9 +125,8 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = appendBytes(dst, eventJSON, e.JSON)
 	for i := range e.Fields {
 		f := &e.Fields[i]
-		size := sizeBytes(len(f.Name)) + sizeBytes(len(f.JSON))
-		dst = protowire.AppendTag(dst, eventFields, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(size))
+		dst = append(dst, eventFields)
+		dst = appendVarint(dst, uint64(sizeBytes(len(f.Name))+sizeBytes(len(f.JSON))))
 		dst = appendString(dst, fieldName, f.Name)
 		dst = appendBytes(dst, fieldJSON, f.JSON)
 	}
@@ -100,7 +136,7 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = appendString(dst, eventDyno, e.Dyno)
 	dst = appendString(dst, eventProcess, e.Process)
 	dst = appendUint(dst, eventFacility, uint64(e.Facility))
-	dst = appendUint(dst, eventSeverityNum, uint64(e.Severity))
+	dst = appendUint(dst, eventSeverity, uint64(e.Severity))
 	return closeMessage(dst, at)
 }
 
@@ -144,9 +180,8 @@ const (
 	paddedMaximum = 1<<(7*paddedLength) - 1
 )
 
-func open(dst []byte, field protowire.Number) ([]byte, int) {
-	dst = protowire.AppendTag(dst, field, protowire.BytesType)
-	return append(dst, 0x80, 0x80, 0x80, 0), len(dst) + paddedLength
+func open(dst []byte, tag byte) ([]byte, int) {
+	return append(dst, tag, 0x80, 0x80, 0x80, 0), len(dst) + 1 + paddedLength
 }
 
 func closeMessage(dst []byte, start int) []byte {
@@ -168,202 +203,206 @@ func sizeBytes(n int) int {
 	return 1 + protowire.SizeBytes(n)
 }
 
-func appendUint(dst []byte, field protowire.Number, v uint64) []byte {
+func appendUint(dst []byte, tag byte, v uint64) []byte {
 	if v == 0 {
 		return dst
 	}
-	return protowire.AppendVarint(protowire.AppendTag(dst, field, protowire.VarintType), v)
+	return appendVarint(append(dst, tag), v)
 }
 
-func appendString(dst []byte, field protowire.Number, v string) []byte {
+func appendString(dst []byte, tag byte, v string) []byte {
 	if v == "" {
 		return dst
 	}
-	return protowire.AppendString(protowire.AppendTag(dst, field, protowire.BytesType), v)
+	return append(appendVarint(append(dst, tag), uint64(len(v))), v...)
 }
 
-func appendBytes(dst []byte, field protowire.Number, v []byte) []byte {
+func appendBytes(dst []byte, tag byte, v []byte) []byte {
 	if len(v) == 0 {
 		return dst
 	}
-	return protowire.AppendBytes(protowire.AppendTag(dst, field, protowire.BytesType), v)
+	return append(appendVarint(append(dst, tag), uint64(len(v))), v...)
+}
+
+func appendVarint(dst []byte, v uint64) []byte {
+	if v < 0x80 { // most are
+		return append(dst, byte(v))
+	}
+	return protowire.AppendVarint(dst, v)
 }
 
 var (
 	errTruncated = errors.New("field ends after its message")
 	errNumber    = errors.New("number out of range")
+	errTooMany   = errors.New("more than a block can hold")
+	errOrigin    = errors.New("an event names an origin that is not there")
 )
 
 // ScanBatch reads an encoded EventBatch into b, whose slices it reuses. Strings
 // and bytes in b point into message, so message must not change while b is used.
-// Unknown fields are passed over. It fails with a *DamagedError.
+// Unknown fields are passed over, and text is not held to UTF-8. It fails with a
+// *DamagedError.
 func ScanBatch(message []byte, b *Batch) error {
 	*b = Batch{Origins: b.Origins[:0], Events: b.Events[:0]}
-	err := scan(message, func(field protowire.Number, number uint64, data []byte) error {
-		switch field {
-		case batchID:
-			b.ID = ToID(data)
-		case batchBlock:
-			b.BlockID = ToID(data)
-		case batchDestination:
-			b.Destination = alias(data)
-		case batchFirst:
-			b.FirstFrame = uint32(number)
-		case batchLast:
-			b.LastFrame = uint32(number)
-		case batchOrigins:
-			var o Origin
-			if err := scanOrigin(data, &o); err != nil {
-				return err
-			}
-			b.Origins = append(b.Origins, o)
-		case batchEvents:
-			if len(b.Events) < cap(b.Events) {
-				b.Events = b.Events[:len(b.Events)+1]
-			} else {
-				b.Events = append(b.Events, Event{})
-			}
-			return scanEvent(data, &b.Events[len(b.Events)-1])
-		}
-		return nil
-	})
-	if err == nil {
-		for i := range b.Events {
-			if int(b.Events[i].Origin) >= len(b.Origins) {
-				err = errors.New("an event names an origin that is not there")
-				break
-			}
-		}
-	}
-	if err != nil {
+	if err := scanBatch(message, b); err != nil {
 		return &DamagedError{Reason: "event batch: " + err.Error()}
 	}
 	return nil
 }
 
-func scanOrigin(message []byte, o *Origin) error {
-	return scan(message, func(field protowire.Number, number uint64, data []byte) error {
-		switch field {
-		case originRequest:
-			o.RequestID = ToID(data)
-		case originDoor:
-			if number > math.MaxInt32 {
-				return errNumber
+func scanBatch(message []byte, b *Batch) error {
+	fields := 0
+	c := cursor{rest: message}
+	for c.next() {
+		switch c.tag {
+		case batchID:
+			b.ID = ToID(c.data)
+		case batchBlock:
+			b.BlockID = ToID(c.data)
+		case batchDestination:
+			b.Destination = alias(c.data)
+		case batchFirst:
+			b.FirstFrame = uint32(c.number)
+		case batchLast:
+			b.LastFrame = uint32(c.number)
+		case batchOrigins:
+			if len(b.Origins) == maxOrigins {
+				return errTooMany
 			}
-			o.Door = drainlinev1.Door(number)
-		case originCredential:
-			o.Credential = alias(data)
-		case originDrain:
-			o.DrainToken = alias(data)
-		case originApp:
-			o.App = alias(data)
-		case originReceived:
-			o.ReceivedNS = int64(number)
-		case originTrace:
-			return scan(data, func(field protowire.Number, _ uint64, data []byte) error {
-				switch field {
-				case traceParent:
-					o.Traceparent = alias(data)
-				case traceState:
-					o.Tracestate = alias(data)
-				}
-				return nil
-			})
-		}
-		return nil
-	})
-}
-
-func scanEvent(message []byte, e *Event) error {
-	*e = Event{Fields: e.Fields[:0]}
-	return scan(message, func(field protowire.Number, number uint64, data []byte) error {
-		switch field {
-		case eventTime:
-			e.TimeNS = int64(number)
-		case eventHost:
-			e.Host = alias(data)
-		case eventSource:
-			e.Source = alias(data)
-		case eventSourcetype:
-			e.Sourcetype = alias(data)
-		case eventIndex:
-			e.Index = alias(data)
-		case eventText:
-			e.Text = data
-		case eventJSON:
-			e.JSON = data
-		case eventFields:
-			e.Fields = append(e.Fields, Field{})
-			return scanField(data, &e.Fields[len(e.Fields)-1])
-		case eventOrigin:
-			e.Origin = uint32(number)
-		case eventKind:
-			e.Kind = alias(data)
-		case eventCode:
-			e.Code = alias(data)
-		case eventDyno:
-			e.Dyno = alias(data)
-		case eventProcess:
-			e.Process = alias(data)
-		case eventFacility, eventSeverityNum:
-			if number > math.MaxUint8 {
-				return errNumber
+			b.Origins = append(b.Origins, Origin{})
+			if err := scanOrigin(c.data, &b.Origins[len(b.Origins)-1]); err != nil {
+				return err
 			}
-			if field == eventFacility {
-				e.Facility = uint8(number)
+		case batchEvents:
+			if len(b.Events) < cap(b.Events) {
+				b.Events = b.Events[:len(b.Events)+1] // with the Fields it had
 			} else {
-				e.Severity = uint8(number)
+				b.Events = append(b.Events, Event{})
+			}
+			e := &b.Events[len(b.Events)-1]
+			if err := scanEvent(c.data, e, maxFields-fields); err != nil {
+				return err
+			}
+			if fields += len(e.Fields); len(b.Events) > maxEvents {
+				return errTooMany
 			}
 		}
-		return nil
-	})
-}
-
-func scanField(message []byte, f *Field) error {
-	return scan(message, func(field protowire.Number, _ uint64, data []byte) error {
-		switch field {
-		case fieldName:
-			f.Name = alias(data)
-		case fieldJSON:
-			f.JSON = data
-		}
-		return nil
-	})
-}
-
-// scan calls take for each field of a message, with its number or its bytes.
-// Fields of other wire types are passed over.
-func scan(message []byte, take func(field protowire.Number, number uint64, data []byte) error) error {
-	for len(message) > 0 {
-		field, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n) //nolint:wrapcheck // wrapped once, by ScanBatch
-		}
-		message = message[n:]
-		var (
-			number uint64
-			data   []byte
-		)
-		switch kind {
-		case protowire.VarintType:
-			number, n = protowire.ConsumeVarint(message)
-		case protowire.BytesType:
-			data, n = protowire.ConsumeBytes(message)
-		default:
-			if n = protowire.ConsumeFieldValue(field, kind, message); n >= 0 {
-				message = message[n:]
-				continue
-			}
-		}
-		if n < 0 {
-			return errTruncated
-		}
-		message = message[n:]
-		if err := take(field, number, data); err != nil {
-			return err
+	}
+	if c.err != nil {
+		return c.err
+	}
+	for i := range b.Events {
+		if int64(b.Events[i].Origin) >= int64(len(b.Origins)) {
+			return errOrigin
 		}
 	}
 	return nil
+}
+
+func scanOrigin(message []byte, o *Origin) error {
+	c := cursor{rest: message}
+	for c.next() {
+		switch c.tag {
+		case originRequest:
+			o.RequestID = ToID(c.data)
+		case originDoor:
+			if c.number > math.MaxInt32 {
+				return errNumber
+			}
+			o.Door = drainlinev1.Door(c.number)
+		case originCredential:
+			o.Credential = alias(c.data)
+		case originDrain:
+			o.DrainToken = alias(c.data)
+		case originApp:
+			o.App = alias(c.data)
+		case originReceived:
+			o.ReceivedNS = int64(c.number)
+		case originTrace:
+			if err := scanTrace(c.data, o); err != nil {
+				return err
+			}
+		}
+	}
+	return c.err
+}
+
+func scanTrace(message []byte, o *Origin) error {
+	c := cursor{rest: message}
+	for c.next() {
+		switch c.tag {
+		case traceParent:
+			o.Traceparent = alias(c.data)
+		case traceState:
+			o.Tracestate = alias(c.data)
+		}
+	}
+	return c.err
+}
+
+func scanEvent(message []byte, e *Event, fields int) error {
+	*e = Event{Fields: e.Fields[:0]}
+	c := cursor{rest: message}
+	for c.next() {
+		switch c.tag {
+		case eventTime:
+			e.TimeNS = int64(c.number)
+		case eventHost:
+			e.Host = alias(c.data)
+		case eventSource:
+			e.Source = alias(c.data)
+		case eventSourcetype:
+			e.Sourcetype = alias(c.data)
+		case eventIndex:
+			e.Index = alias(c.data)
+		case eventText:
+			e.Text = c.data
+		case eventJSON:
+			e.JSON = c.data
+		case eventFields:
+			if len(e.Fields) == fields {
+				return errTooMany
+			}
+			e.Fields = append(e.Fields, Field{})
+			if err := scanField(c.data, &e.Fields[len(e.Fields)-1]); err != nil {
+				return err
+			}
+		case eventOrigin:
+			e.Origin = uint32(c.number)
+		case eventKind:
+			e.Kind = alias(c.data)
+		case eventCode:
+			e.Code = alias(c.data)
+		case eventDyno:
+			e.Dyno = alias(c.data)
+		case eventProcess:
+			e.Process = alias(c.data)
+		case eventFacility:
+			if c.number > math.MaxUint8 {
+				return errNumber
+			}
+			e.Facility = uint8(c.number)
+		case eventSeverity:
+			if c.number > math.MaxUint8 {
+				return errNumber
+			}
+			e.Severity = uint8(c.number)
+		}
+	}
+	return c.err
+}
+
+func scanField(message []byte, f *Field) error {
+	c := cursor{rest: message}
+	for c.next() {
+		switch c.tag {
+		case fieldName:
+			f.Name = alias(c.data)
+		case fieldJSON:
+			f.JSON = c.data
+		}
+	}
+	return c.err
 }
 
 // alias is the text of b without a copy, valid while b is unchanged. Copying

@@ -12,8 +12,10 @@ import (
 // consumers are upgraded before producers.
 const SchemaVersion = 1
 
-// A sealed payload is one byte of schema version, a CRC-32C of what follows it
-// (big endian), and the message as an s2 block.
+// A sealed payload is one byte of schema version, a CRC-32C (big endian) of that
+// byte and of what follows the checksum, and the message as an s2 block. This
+// envelope is the same in every version: a version that damage has changed is
+// damage, not news.
 const sealHeader = 1 + crc32.Size
 
 //nolint:gochecknoglobals // a table, computed once
@@ -44,8 +46,12 @@ func Seal(dst, message []byte) []byte {
 	body := s2.Encode(dst[start+sealHeader:need], message)
 	dst = dst[:start+sealHeader+len(body)]
 	dst[start] = SchemaVersion
-	binary.BigEndian.PutUint32(dst[start+1:], crc32.Checksum(body, castagnoli))
+	binary.BigEndian.PutUint32(dst[start+1:], checksum(dst[start:]))
 	return dst
+}
+
+func checksum(payload []byte) uint32 {
+	return crc32.Update(crc32.Checksum(payload[:1], castagnoli), castagnoli, payload[sealHeader:])
 }
 
 // Open checks a sealed payload and returns the message in it, decoded into buf
@@ -55,15 +61,15 @@ func Open(buf, payload []byte) ([]byte, error) {
 	if len(payload) < sealHeader {
 		return nil, &DamagedError{Reason: fmt.Sprintf("%d bytes are shorter than an envelope", len(payload))}
 	}
+	if checksum(payload) != binary.BigEndian.Uint32(payload[1:]) {
+		return nil, &DamagedError{Reason: "checksum does not match"}
+	}
 	if v := payload[0]; v > SchemaVersion {
 		return nil, &NewerSchemaError{Version: v}
 	} else if v == 0 {
 		return nil, &DamagedError{Reason: "schema version 0"}
 	}
 	body := payload[sealHeader:]
-	if sum := crc32.Checksum(body, castagnoli); sum != binary.BigEndian.Uint32(payload[1:]) {
-		return nil, &DamagedError{Reason: "checksum does not match"}
-	}
 	size, err := s2.DecodedLen(body)
 	if err != nil {
 		return nil, &DamagedError{Reason: err.Error()}

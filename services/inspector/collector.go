@@ -93,8 +93,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *hec.RefusedError
 // refuseReading is for a body that could not be read to its end: too long,
 // no gzip, or cut off.
 func refuseReading(err error) *hec.RefusedError {
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		return refuse(hec.TooLarge)
 	}
 	return refuse(hec.InvalidDataFormat)

@@ -139,6 +139,8 @@ func (i *Inspector) Run(ctx context.Context) error {
 	if err := server.Shutdown(patience); err != nil {
 		_ = server.Close() // what is still open has had its time
 	}
-	<-stopped
+	if err := <-stopped; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("inspector: %w", err)
+	}
 	return nil
 }

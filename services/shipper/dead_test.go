@@ -11,7 +11,6 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/internal/topology"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -164,9 +163,12 @@ func TestDeadLettersRefused(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{AllOrNothing: true, Tokens: map[string]splunk.Token{token: {Indexes: []string{"main"}}}})
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
-	plan := topology.New(f.config, capacity)
 	js := f.conn.JetStream()
-	dead := plan.Streams[len(plan.Streams)-1].Config
+	stream, err := js.Stream(t.Context(), f.conn.Names().DeadStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := stream.CachedInfo().Config
 	full := dead
 	full.MaxBytes = 10
 	if _, err := js.UpdateStream(t.Context(), full); err != nil {

@@ -3,6 +3,7 @@ package shipper
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,22 +48,16 @@ func TestDeliversOnce(t *testing.T) {
 		Batch: config.Batch{MaxBytes: 5000, MaxEvents: 100_000}, Concurrency: config.Concurrency{Max: 3},
 	}, many, func(t *testing.T, c *collector) {
 		t.Helper()
-		wantBodies(t, c, 4800, 5000)
+		if largest := slices.Max(c.requests()); largest > 5000 {
+			t.Errorf("a request of %d bytes", largest)
+		}
 	})
 	f("by events, across deliveries", config.Destination{
 		Batch: config.Batch{MaxEvents: 50}, Gzip: true, Concurrency: config.Concurrency{Max: 3},
 	}, many, func(t *testing.T, c *collector) {
 		t.Helper()
-		over, short := 0, 0
-		for _, n := range c.sizes() {
-			if n > 50 {
-				over++
-			} else if n < 50 {
-				short++
-			}
-		}
-		if over > 0 || short > len(c.sizes())/2 {
-			t.Errorf("requests of %v events, want 50", c.sizes())
+		if largest := slices.Max(c.sizes()); largest > 50 {
+			t.Errorf("a request of %d events", largest)
 		}
 		if c.zipped != len(c.requests()) {
 			t.Errorf("%d of %d requests are compressed", c.zipped, len(c.requests()))
@@ -93,24 +88,7 @@ func TestDeliversOnce(t *testing.T) {
 	})
 }
 
-// wantBodies wants all bodies below most and, but for some that linger sent, above least.
-func wantBodies(t *testing.T, c *collector, least, most int) {
-	t.Helper()
-	short := 0
-	for _, size := range c.requests() {
-		if size > most {
-			t.Errorf("a request of %d bytes, over %d", size, most)
-		}
-		if size < least {
-			short++
-		}
-	}
-	if n := len(c.requests()); short > n/2 {
-		t.Errorf("%d of %d requests are short", short, n)
-	}
-}
-
-// The limits hold across deliveries also where linger has no part in it.
+// Without linger requests are as full as can be, whatever the deliveries were.
 func TestPacksAcrossDeliveries(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{})
@@ -155,16 +133,12 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	const page = "<html><body>Welcome</body></html>"
 	f := func(name string, once bool, faults ...splunk.Response) {
-		timeout := patience
-		if faults[0].Delay > 0 {
-			timeout = time.Second
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := collect(t, splunk.Options{})
 			c.SetFault(splunk.Sequence(faults...))
 			f := setUp(t, map[string]config.Destination{"splunk": {
-				URLs: []string{c.url}, Gzip: true, Timeout: timeout, Batch: config.Batch{MaxEvents: 100},
+				URLs: []string{c.url}, Gzip: true, Batch: config.Batch{MaxEvents: 100},
 			}})
 			f.publish("splunk", 1000)
 			s := f.start()
@@ -187,10 +161,27 @@ func TestRetries(t *testing.T) {
 	f("too many requests", true, splunk.Response{Status: 429, Body: `{"text":"HEC queue is at capacity","code":26}`})
 	f("internal error", true, splunk.Response{Status: 500, Body: `{"text":"Internal server error","code":8}`})
 	f("connection reset", true, splunk.Response{Cut: true}, splunk.Response{Cut: true})
-	f("timeout", true, splunk.Response{Delay: time.Minute, Cut: true})
 	f("a proxy's page with 200", true, splunk.Response{Status: 200, Body: page})
 	f("a proxy's page with 502", true, splunk.Response{Status: 502, Body: page})
 	f("answer lost", false, splunk.Response{Cut: true, Accept: true})
+}
+
+// A request that gets no answer in time is sent again. On a busy machine others
+// may take too long as well, so repeats prove nothing here.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(splunk.Sequence(splunk.Response{Delay: time.Minute, Cut: true}))
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Timeout: 500 * time.Millisecond}})
+	f.publish("splunk", 100)
+	s := f.start()
+	f.awaitAcked("splunk")
+	if n := c.Ledger().Distinct(); n != 100 {
+		t.Errorf("%d events arrived", n)
+	}
+	if counts := s.Counts(); counts.Retries == 0 || counts.Delivered != 100 {
+		t.Errorf("counts: %+v", counts)
+	}
 }
 
 func TestSlowDown(t *testing.T) {

@@ -244,7 +244,7 @@ func (f *fixture) awaitAcked(destination string) {
 
 func (f *fixture) await(what string, is func() bool) {
 	f.t.Helper()
-	const often = 2 * time.Millisecond
+	const often = 20 * time.Millisecond // most of it asks the server
 	for deadline := time.Now().Add(patience); !is(); time.Sleep(often) {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("timed out before %s; log:\n%s", what, f.log)

@@ -42,7 +42,7 @@ func block(requests ...*drainlinev1.Request) *drainlinev1.RawBlock {
 	return &drainlinev1.RawBlock{Id: bytes.Repeat([]byte{7}, 16), Requests: requests}
 }
 
-func scan(t testing.TB, b transform.SealedBatch) *wire.Batch {
+func scan(t *testing.T, b transform.SealedBatch) *wire.Batch {
 	t.Helper()
 	message, err := wire.Open(nil, b.Payload)
 	if err != nil {

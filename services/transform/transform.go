@@ -131,8 +131,7 @@ func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 		w.destinations, w.transformer = current, NewTransformer(*current)
 	}
 	message, err := wire.Open(w.message, d.Payload)
-	var newer *wire.NewerSchemaError
-	if errors.As(err, &newer) {
+	if _, newer := errors.AsType[*wire.NewerSchemaError](err); newer {
 		w.alarmNewer(err)
 		d.Release(newerPause)
 		return
@@ -177,8 +176,7 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out Output) {
 // unsettled says why a block stays on the bus. Publishing gives up only at
 // shutdown, or on what can never be stored.
 func (w *worker) unsettled(err error) {
-	var permanent *bus.PermanentError
-	if errors.As(err, &permanent) {
+	if _, permanent := errors.AsType[*bus.PermanentError](err); permanent {
 		w.o.Log.Error("transform: a block can not be carried on and stays on the bus", "error", err)
 		return
 	}

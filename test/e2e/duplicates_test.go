@@ -23,8 +23,7 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	const other = "d.00000000-0000-4000-8000-000000000000"
 	sim := serveSplunk(t)
-	nats, url := startNATS(t, "")
-	defer nats.kill()
+	_, url := startNATS(t, "")
 	run := service(t, "drainline run", append(to(sim.url), "bus.url="+url)...).start(t).ready()
 	drain, bus := run.drainURL(secret), lookAt(t, url)
 
@@ -32,7 +31,7 @@ func TestRetries(t *testing.T) {
 	for range 2 {
 		mustPost(t, drain, body, "Logplex-Frame-Id", "R2")
 	}
-	for _, token := range []string{"d.73ea7440-270a-435a-a0ea-adf50b4e5f5a", other} {
+	for _, token := range []string{drainToken, other} {
 		mustPost(t, drain, frame("two drains\n"), "Logplex-Frame-Id", "R3", "Logplex-Drain-Token", token)
 	}
 	mustPost(t, drain, frame("with L10\n"), "Logplex-Frame-Id", "R4")
@@ -61,8 +60,7 @@ func lost(n int) string {
 func TestRetryAtAnotherInstance(t *testing.T) {
 	t.Parallel()
 	sim := serveSplunk(t)
-	nats, url := startNATS(t, "")
-	defer nats.kill()
+	_, url := startNATS(t, "")
 	settings := append(to(sim.url), "bus.url="+url)
 	for _, name := range []string{"transform", "shipper"} {
 		service(t, name, settings...).start(t).ready()
@@ -106,8 +104,7 @@ func TestRetryAtAnotherInstance(t *testing.T) {
 func TestRetryAtANewInstance(t *testing.T) {
 	t.Parallel()
 	sim := serveSplunk(t)
-	nats, url := startNATS(t, "")
-	defer nats.kill()
+	_, url := startNATS(t, "")
 	settings := append(to(sim.url), "bus.url="+url)
 	first := service(t, "ingest", settings...).start(t).ready()
 	mustPost(t, first.drainURL(secret), frame("kept\n"))

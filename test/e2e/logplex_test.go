@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// drainToken is sent unless a test sends another.
+const drainToken = "d.73ea7440-270a-435a-a0ea-adf50b4e5f5a"
+
 // post makes one request as Logplex does and returns the status. Headers are
 // pairs of names and values over Logplex's own; an empty value leaves one out.
 func post(t *testing.T, url string, body []byte, headers ...string) int {
@@ -19,7 +22,7 @@ func post(t *testing.T, url string, body []byte, headers ...string) int {
 	}
 	r.Header = http.Header{
 		"Content-Type": {"application/logplex-1"}, "Logplex-Msg-Count": {"1"}, "User-Agent": {"Logplex/v73"},
-		"Logplex-Frame-Id": {"adc10463-d0e2-45d8-8a48-572c607b7a66"}, "Logplex-Drain-Token": {"d.73ea7440-270a-435a-a0ea-adf50b4e5f5a"},
+		"Logplex-Frame-Id": {"adc10463-d0e2-45d8-8a48-572c607b7a66"}, "Logplex-Drain-Token": {drainToken},
 	}
 	for ; len(headers) > 0; headers = headers[2:] {
 		if r.Header.Del(headers[0]); headers[1] != "" {

@@ -30,10 +30,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // command is a program and all it is started with, so that it can be started again.
 type command struct {
-	program string // in the folder of programs, or a path
-	args    []string
-	env     []string // beside PATH, HOME and TMPDIR
-	dir     string
+	program  string // in the folder of programs, or a path
+	args     []string
+	env      []string // beside PATH, HOME and TMPDIR
+	dir      string
 	terminal *os.File // standard output, in place of the transcript
 	// graceful programs end with 0 when they are told to stop.
 	graceful bool
@@ -79,6 +79,14 @@ func (c command) start(t *testing.T) *process {
 	}()
 	t.Cleanup(p.end)
 	return p
+}
+
+// closeTerminal leaves the terminal to the process.
+func (p *process) closeTerminal() {
+	p.t.Helper()
+	if err := p.terminal.Close(); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // again starts another process with the same command.

@@ -38,12 +38,12 @@ that balance. Neither the environment nor configuration files are read.`,
 		Example: `  drainline demo
   drainline demo --rate 1000 --set ingest.logplex.listen=127.0.0.1:18080`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			dir, err := os.MkdirTemp("", "drainline-demo-")
 			if err != nil {
 				return fmt.Errorf("demo: %w", err)
 			}
-			defer os.RemoveAll(dir)
+			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 			loader, err := demoLoader(sets, dir)
 			if err != nil {
 				return err

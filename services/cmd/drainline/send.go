@@ -77,7 +77,7 @@ func (o *sendOptions) run(cmd *cobra.Command) (err error) {
 		if openErr != nil {
 			return fmt.Errorf("--file: %w", openErr)
 		}
-		defer file.Close()
+		defer func() { err = errors.Join(err, file.Close()) }()
 		o.Lines = bufio.NewReader(file)
 	}
 	p, err := player.New(o.Options)

@@ -64,7 +64,7 @@ func (a *admin) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 	defer cancel()
 	if err := a.server.Shutdown(ctx); err != nil {
-		return a.server.Close()
+		return fmt.Errorf("admin: %w", errors.Join(err, a.server.Close()))
 	}
 	return nil
 }
@@ -88,7 +88,11 @@ func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
 	if !r.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(r) // the client's loss
+	body, err := json.Marshal(r)
+	if err != nil {
+		body = []byte("{}") // strings and a bool always encode
+	}
+	_, _ = w.Write(append(body, '\n')) // the client's loss
 }
 
 func writeText(w http.ResponseWriter, text string) {

@@ -95,7 +95,7 @@ func Run(cmd *cobra.Command, loader config.Loader, start Start) error {
 	services, err := start(ctx, p)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop before it had started
+			return nil // told to stop before it had started
 		}
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,8 +118,8 @@ func setLevel(level *slog.LevelVar, c config.Logs) {
 func (p *Process) AtEnd(f func()) { p.atEnd = append(p.atEnd, f) }
 
 func (p *Process) end() {
-	for i := len(p.atEnd) - 1; i >= 0; i-- {
-		p.atEnd[i]()
+	for _, f := range slices.Backward(p.atEnd) {
+		f()
 	}
 }
 

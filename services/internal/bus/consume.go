@@ -21,7 +21,7 @@ const (
 	MaxAckPending = 4096
 
 	// DefaultPrefetch bounds what one Consumer holds, in bytes of payload.
-	DefaultPrefetch = 64 << 20
+	DefaultPrefetch = 16 << 20
 )
 
 // ConsumerOptions name a durable consumer.

@@ -3,4 +3,4 @@
 package bus
 
 // manyMessages are fewer where each costs ten times as much.
-const manyMessages = 20_000
+const manyMessages = 10_000

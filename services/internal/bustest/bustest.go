@@ -5,6 +5,7 @@ package bustest
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"testing"
 	"time"
 
@@ -31,9 +32,7 @@ func Config(t *testing.T, sets map[string]any) *config.Config {
 		"destinations.splunk.urls": "http://127.0.0.1:1", "destinations.splunk.token": "t",
 		"ingest.logplex.listen": "127.0.0.1:0",
 	}
-	for key, value := range sets {
-		flags[key] = value
-	}
+	maps.Copy(flags, sets)
 	c, err := config.Loader{Flags: flags}.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -81,8 +81,8 @@ func ParseAnswer(body []byte) (Answer, error) {
 	var parsed struct {
 		Code         *int   `json:"code"`
 		Text         string `json:"text"`
-		InvalidEvent *int   `json:"invalid-event-number"`
-		AckID        *int64 `json:"ackId"`
+		InvalidEvent *int   `json:"invalid-event-number"` //nolint:tagliatelle // Splunk's spelling
+		AckID        *int64 `json:"ackId"`                //nolint:tagliatelle // Splunk's spelling
 	}
 	if err := json.Unmarshal(body, &parsed); err != nil {
 		return refuse(err.Error())

@@ -175,4 +175,6 @@ func appendRunes(dst, text []byte) (appended, rest []byte) {
 }
 
 // bytesOf is the bytes of s without a copy; they must not be written to.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+func bytesOf(s string) []byte {
+	return unsafe.Slice(unsafe.StringData(s), len(s)) //nolint:gosec // only read, and only while s lives
+}

@@ -32,6 +32,12 @@ const (
 	externalDead   = 1 << 30
 )
 
+// Notes on suspects are a line each and soon without meaning.
+const (
+	suspectsBytes = 1 << 20
+	suspectsAge   = 24 * time.Hour
+)
+
 // codeDiskReserved is JetStream's refusal to reserve more than its storage limit.
 const codeDiskReserved = 10047
 
@@ -77,7 +83,7 @@ func New(c *config.Config, capacity int64) Plan {
 	dead.Retention = jetstream.LimitsPolicy
 	dead.MaxAge = c.Bus.Dead.MaxAge
 	dead.Duplicates = min(wire.EventsDedupWindow, c.Bus.Dead.MaxAge)
-	p.Streams = append(p.Streams, Stream{Config: dead})
+	p.Streams = append(p.Streams, Stream{Config: dead}, Stream{Config: suspects(names, c.Bus.Replicas)})
 	return p
 }
 
@@ -91,13 +97,24 @@ func Destinations(c *config.Config) []string {
 	return names
 }
 
-// All streams refuse new messages when they are full: JetStream's own way of
+// Streams refuse new messages when they are full: JetStream's own way of
 // dropping old ones would be silent.
 func stream(name, subject string, replicas int, maxBytes int64) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: name, Subjects: []string{subject}, Retention: jetstream.WorkQueuePolicy,
 		Discard: jetstream.DiscardNew, MaxBytes: maxBytes, MaxMsgs: -1, Replicas: replicas, Storage: jetstream.FileStorage,
+		// A larger message fits no fetch and would stop the stream.
+		MaxMsgSize: wire.ServerPayload,
 	}
+}
+
+// suspects is the one stream that forgets by itself: of each message only the
+// last note counts, and none for long.
+func suspects(names wire.Names, replicas int) jetstream.StreamConfig {
+	s := stream(names.SuspectStream(), names.SuspectSubjects(), replicas, suspectsBytes)
+	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
+	s.MaxMsgsPerSubject, s.MaxAge, s.Duplicates = 1, suspectsAge, wire.RawDedupWindow
+	return s
 }
 
 func consumer(name string) *jetstream.ConsumerConfig {
@@ -168,6 +185,8 @@ func compareStream(want, got jetstream.StreamConfig) []string {
 	d.compare(want.Name, "discard", want.Discard.String(), got.Discard.String())
 	d.compare(want.Name, "storage", want.Storage.String(), got.Storage.String())
 	d.compare(want.Name, "max_bytes", want.MaxBytes, got.MaxBytes)
+	d.compare(want.Name, "max_msg_size", want.MaxMsgSize, got.MaxMsgSize)
+	d.compare(want.Name, "max_msgs_per_subject", cmp.Or(want.MaxMsgsPerSubject, -1), cmp.Or(got.MaxMsgsPerSubject, -1))
 	d.compare(want.Name, "max_age", want.MaxAge, got.MaxAge)
 	d.compare(want.Name, "replicas", max(want.Replicas, 1), got.Replicas)
 	d.compare(want.Name, "duplicate_window", want.Duplicates, got.Duplicates)
@@ -201,10 +220,13 @@ type Holding struct {
 	Oldest   time.Time
 }
 
-// Holdings says what the planned streams hold.
+// Holdings says what the planned streams hold of logs. Notes on suspects are none.
 func (p Plan) Holdings(ctx context.Context, c *bus.Conn) ([]Holding, error) {
 	holdings := make([]Holding, 0, len(p.Streams))
 	for _, planned := range p.Streams {
+		if planned.Config.Name == c.Names().SuspectStream() {
+			continue
+		}
 		s, err := c.JetStream().Stream(ctx, planned.Config.Name)
 		if err != nil {
 			return holdings, streamError(planned, err)

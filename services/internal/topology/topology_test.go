@@ -1,0 +1,356 @@
+package topology_test
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/topology"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	patience = 30 * time.Second
+	gib      = 1 << 30
+)
+
+// configured is a configuration with two shards and two destinations.
+func configured() *config.Config {
+	return &config.Config{
+		Bus: config.Bus{
+			Prefix: "p", Replicas: 1,
+			Raw:  config.RawStream{Shards: 2},
+			Dead: config.DeadStream{MaxAge: 14 * 24 * time.Hour},
+		},
+		Destinations: map[string]config.Destination{"splunk": {}, "archive": {}},
+	}
+}
+
+// start runs a server with room for a number of bytes and connects to it.
+func start(t *testing.T, room int64) (*bus.Conn, jetstream.JetStream) {
+	t.Helper()
+	ns, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: room, JetStreamMaxMemory: 1 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	t.Cleanup(func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	})
+	if !ns.ReadyForConnections(patience) {
+		t.Fatal("the server does not start")
+	}
+	conn, err := bus.Connect(t.Context(), bus.Options{
+		URL: ns.ClientURL(), Name: "test", Names: wire.Names{Prefix: "p"}, ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn, conn.JetStream()
+}
+
+func TestNewSharesTheRoom(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	own := configured()
+	own.Bus.Raw.MaxBytes, own.Bus.Dead.MaxBytes = 5*mib, 6*mib
+	own.Destinations["splunk"] = config.Destination{MaxBytes: 7 * mib}
+	for _, c := range []struct {
+		name     string
+		config   *config.Config
+		capacity int64
+		want     map[string]int64
+	}{
+		{"embedded", configured(), 100 * gib, map[string]int64{
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_dead": 5 * gib, "p_suspects": mib,
+		}},
+		{"external", configured(), 0, map[string]int64{
+			"p_raw_s0": 4 * gib, "p_raw_s1": 4 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib,
+		}},
+		{"configured", own, 100 * gib, map[string]int64{
+			"p_raw_s0": 5 * mib, "p_raw_s1": 5 * mib, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
+			"p_dead": 6 * mib, "p_suspects": mib,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := map[string]int64{}
+			for _, s := range topology.New(c.config, c.capacity).Streams {
+				got[s.Config.Name] = s.Config.MaxBytes
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// want is a stream and its consumer as the contract on the bus says.
+type want struct {
+	subject   string
+	retention jetstream.RetentionPolicy
+	discard   jetstream.DiscardPolicy
+	maxAge    time.Duration
+	window    time.Duration
+	perStream int64
+	consumer  string
+}
+
+var contract = map[string]want{
+	"p_raw_s0":         {"p.raw.s0", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 2 * time.Minute, -1, "transform"},
+	"p_raw_s1":         {"p.raw.s1", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 2 * time.Minute, -1, "transform"},
+	"p_events_archive": {"p.events.archive", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 30 * time.Minute, -1, "shipper"},
+	"p_events_splunk":  {"p.events.splunk", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 30 * time.Minute, -1, "shipper"},
+	"p_dead":           {"p.dead.>", jetstream.LimitsPolicy, jetstream.DiscardNew, 14 * 24 * time.Hour, 30 * time.Minute, -1, ""},
+	"p_suspects":       {"p.suspects.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 24 * time.Hour, 2 * time.Minute, 1, ""},
+}
+
+func holdToContract(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	var names []string
+	for name := range js.StreamNames(t.Context()).Name() {
+		names = append(names, name)
+	}
+	if len(names) != len(contract) {
+		t.Errorf("streams %v", names)
+	}
+	for name, w := range contract {
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		c := s.CachedInfo().Config
+		got := want{strings.Join(c.Subjects, " "), c.Retention, c.Discard, c.MaxAge, c.Duplicates, c.MaxMsgsPerSubject, ""}
+		for consumer := range s.ConsumerNames(t.Context()).Name() {
+			got.consumer += consumer
+		}
+		if diff := cmp.Diff(w, got, cmp.AllowUnexported(want{})); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if c.Storage != jetstream.FileStorage || c.Compression != jetstream.NoCompression || c.MaxMsgSize != wire.ServerPayload || c.MaxBytes <= 0 {
+			t.Errorf("%s: %+v", name, c)
+		}
+		if w.consumer == "" {
+			continue
+		}
+		k, err := s.Consumer(t.Context(), w.consumer)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		kc := k.CachedInfo().Config
+		if kc.AckPolicy != jetstream.AckExplicitPolicy || kc.AckWait != 30*time.Second || kc.MaxAckPending != 4096 || kc.MaxDeliver != -1 || kc.DeliverPolicy != jetstream.DeliverAllPolicy {
+			t.Errorf("%s: %+v", name, kc)
+		}
+	}
+}
+
+func TestApplyCreatesAndUpdates(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	if err := topology.New(configured(), 10*gib).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	holdToContract(t, js)
+
+	larger := topology.New(configured(), 20*gib)
+	for range 2 { // the second time there is nothing to do
+		if err := larger.Apply(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		if differences, err := larger.Ensure(t.Context(), conn); err != nil || differences != nil {
+			t.Errorf("after Apply: %v, %v", differences, err)
+		}
+	}
+	holdToContract(t, js)
+}
+
+// Neither what is stored, nor a stream that is not planned any more, is lost.
+func TestApplyDeletesNothing(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	if err := topology.New(configured(), gib).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	const n, size = 30, 100 << 10
+	for i := range n {
+		for _, subject := range []string{"p.raw.s0", "p.raw.s1", "p.events.archive", "p.dead.ingest." + strconv.Itoa(i)} {
+			if _, err := js.Publish(t.Context(), subject, make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	smaller := configured()
+	smaller.Bus.Raw = config.RawStream{Shards: 1, MaxBytes: size}
+	smaller.Bus.Dead.MaxBytes = size
+	delete(smaller.Destinations, "archive")
+	if err := topology.New(smaller, gib).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"p_raw_s0", "p_raw_s1", "p_events_archive", "p_dead"} {
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().State.Msgs; got != n {
+			t.Errorf("%s holds %d messages of %d", name, got, n)
+		}
+	}
+}
+
+func TestEnsureCreatesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	plan := topology.New(configured(), gib)
+	for _, remove := range []func() error{
+		func() error { return nil }, // everything is missing
+		func() error { return js.DeleteStream(t.Context(), "p_events_splunk") },
+		func() error { return js.DeleteConsumer(t.Context(), "p_raw_s1", "transform") },
+		func() error { return nil }, // nothing is missing
+	} {
+		if err := remove(); err != nil {
+			t.Fatal(err)
+		}
+		if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
+			t.Errorf("%v, %v", differences, err)
+		}
+		holdToContract(t, js)
+	}
+}
+
+func TestEnsureSaysWhatDiffers(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	plan := topology.New(configured(), 10*gib)
+	changed := map[string]jetstream.StreamConfig{
+		"p_raw_s0": {
+			Name: "p_raw_s0", Subjects: []string{"p.raw.other"}, Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardOld,
+			Storage: jetstream.MemoryStorage, MaxBytes: 1000, MaxMsgSize: 100, MaxAge: time.Hour, Duplicates: time.Minute, MaxMsgsPerSubject: 9,
+		},
+	}
+	for _, c := range changed {
+		if _, err := js.CreateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := js.CreateConsumer(t.Context(), "p_raw_s0", jetstream.ConsumerConfig{
+		Durable: "transform", AckPolicy: jetstream.AckAllPolicy, AckWait: time.Second, MaxAckPending: 7, MaxDeliver: 3,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := plan.Ensure(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"p_raw_s0: subjects is [p.raw.other], the configuration says [p.raw.s0]",
+		"p_raw_s0: retention is Interest, the configuration says WorkQueue",
+		"p_raw_s0: discard is DiscardOld, the configuration says DiscardNew",
+		"p_raw_s0: storage is Memory, the configuration says File",
+		"p_raw_s0: max_bytes is 1000, the configuration says 1073741824",
+		"p_raw_s0: max_msg_size is 100, the configuration says 1048576",
+		"p_raw_s0: max_msgs_per_subject is 9, the configuration says -1",
+		"p_raw_s0: max_age is 1h0m0s, the configuration says 0s",
+		"p_raw_s0: duplicate_window is 1m0s, the configuration says 2m0s",
+		"p_raw_s0 consumer transform: ack_policy is AckAll, the configuration says AckExplicit",
+		"p_raw_s0 consumer transform: ack_wait is 1s, the configuration says 30s",
+		"p_raw_s0 consumer transform: max_ack_pending is 7, the configuration says 4096",
+		"p_raw_s0 consumer transform: max_deliver is 3, the configuration says -1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	s, err := js.Stream(t.Context(), "p_raw_s0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CachedInfo().Config.MaxBytes != 1000 {
+		t.Error("Ensure changed what it only compares")
+	}
+}
+
+func TestNoRoomIsOneSentence(t *testing.T) {
+	t.Parallel()
+	conn, _ := start(t, gib)
+	plan := topology.New(configured(), 0)
+	const sentence = "stream p_raw_s0: the server has no room for 4294967296 bytes: lower its max_bytes or raise the server's storage limit"
+	for what, do := range map[string]func() error{
+		"apply":  func() error { return plan.Apply(t.Context(), conn) },
+		"ensure": func() error { _, err := plan.Ensure(t.Context(), conn); return err },
+	} {
+		if err := do(); err == nil || !strings.HasPrefix(err.Error(), sentence) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestErrorsNameTheStream(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "p_raw_s0", Subjects: []string{"p.raw.s0"}}); err != nil {
+		t.Fatal(err)
+	}
+	plan := topology.New(configured(), gib)
+	if err := plan.Apply(t.Context(), conn); err == nil || !strings.HasPrefix(err.Error(), "stream p_raw_s0: ") {
+		t.Errorf("a retention that cannot be changed: %v", err)
+	}
+	if _, err := plan.Holdings(t.Context(), conn); err == nil || !strings.HasPrefix(err.Error(), "stream p_raw_s1: ") {
+		t.Errorf("a stream that is not there: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := plan.Ensure(ctx, conn); err == nil {
+		t.Error("a context that has ended")
+	}
+}
+
+func TestHoldings(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	plan := topology.New(configured(), 10*gib)
+	if err := plan.Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now()
+	for _, subject := range []string{"p.raw.s1", "p.raw.s1", "p.dead.ingest.full", "p.suspects.transform.x"} {
+		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: subject, Data: make([]byte, 1000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holdings, err := plan.Holdings(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]uint64{}
+	for _, h := range holdings {
+		got[h.Name] = h.Messages
+		if h.Messages > 0 && (h.Bytes < h.Messages*1000 || h.Oldest.Before(before)) || h.MaxBytes <= 0 {
+			t.Errorf("%+v", h)
+		}
+	}
+	want := map[string]uint64{"p_raw_s0": 0, "p_raw_s1": 2, "p_events_archive": 0, "p_events_splunk": 0, "p_dead": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
