@@ -103,7 +103,7 @@ func startDemo(ctx context.Context, p *app.Process, page *inspector.Inspector, r
 	if err != nil {
 		return nil, err
 	}
-	play, err := player.New(player.Options{URL: a.ingest.DrainURL(true), Drains: 2, FramesPerRequest: 20, Rate: rate})
+	play, err := player.New(player.Options{URL: a.ingest.DrainURL(true) + "/storefront", Drains: 2, FramesPerRequest: 20, Rate: rate})
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}

@@ -1,0 +1,229 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+
+	"github.com/drainline/drainline/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+// journal is what services write down, in order.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) add(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
+}
+
+func (j *journal) all() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.lines)
+}
+
+// fake is a service that notes what it is told.
+type fake struct {
+	name    string
+	journal *journal
+	fail    error // Run's answer at once, unless nil
+}
+
+func (f *fake) Run(ctx context.Context) error {
+	f.journal.add(f.name + " runs")
+	if f.fail != nil {
+		return f.fail
+	}
+	<-ctx.Done()
+	f.journal.add(f.name + " stops")
+	return nil
+}
+
+func (f *fake) Reload(c *config.Config) {
+	f.journal.add(f.name + " reloads " + c.Ingest.Hold.String())
+}
+
+func testProcess(t *testing.T, loader config.Loader) *Process {
+	t.Helper()
+	p, err := newProcess("test", loader, io.Discard, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	t.Cleanup(p.end)
+	return p
+}
+
+func await(t *testing.T, ok func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it does not happen")
+		}
+	}
+}
+
+func TestServicesStopInOrder(t *testing.T) {
+	var j journal
+	p := testProcess(t, config.Loader{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx, []Service{&fake{"a", &j, nil}, &fake{"b", &j, nil}, &fake{"c", &j, nil}}) }()
+	await(t, func() bool { return len(j.all()) == 3 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := j.all()[3:]; !slices.Equal(got, []string{"a stops", "b stops", "c stops"}) {
+		t.Errorf("stopped as %v", got)
+	}
+}
+
+func TestOneFailureStopsAll(t *testing.T) {
+	var j journal
+	broken := errors.New("broken")
+	p := testProcess(t, config.Loader{})
+	err := p.run(t.Context(), []Service{&fake{"a", &j, nil}, &fake{"b", &j, broken}})
+	if !errors.Is(err, broken) || !slices.Contains(j.all(), "a stops") {
+		t.Errorf("%v after %v", err, j.all())
+	}
+}
+
+func TestReloadReachesServices(t *testing.T) {
+	var j journal
+	file := filepath.Join(t.TempDir(), "drainline.yaml")
+	write := func(content string) {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("ingest: {hold: 3s}\n")
+	p := testProcess(t, config.Loader{Files: []string{file}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx, []Service{&fake{"a", &j, nil}}) }()
+	await(t, func() bool { return len(j.all()) == 1 })
+	write("ingest: {hold: 2s}\n")
+	await(t, func() bool { return slices.Contains(j.all(), "a reloads 2s") })
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	trouble := func() error { return errors.New("disk is full") }
+	fine := func() error { return nil }
+	for _, c := range []struct {
+		name   string
+		gates  bool
+		probe  func() error
+		status int
+		says   string
+	}{
+		{"fine", true, fine, http.StatusOK, "ok"},
+		{"trouble that gates", true, trouble, http.StatusServiceUnavailable, "disk is full"},
+		{"trouble that is only told", false, trouble, http.StatusOK, "disk is full"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := testProcess(t, config.Loader{})
+			p.Check("thing", c.gates, c.probe)
+			w := httptest.NewRecorder()
+			p.ready(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			var r readiness
+			if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != c.status || r.Checks["thing"] != c.says || r.Ready != (c.status == http.StatusOK) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+func TestAdminServesMetrics(t *testing.T) {
+	p := testProcess(t, config.Loader{Flags: map[string]any{"admin.listen": "127.0.0.1:0", "admin.pprof": true}})
+	p.Metrics.Counter("drainline_test_things", "{thing}", "Things.").Add(3)
+	a, err := p.newAdmin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.serve() }()
+	for path, want := range map[string]string{
+		"/healthz": "ok", "/readyz": `{"ready":true`, "/metrics": "drainline_test_things_total 3", "/debug/pprof/": "goroutine",
+	} {
+		if body, status := get(t, a.url()+path); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := errors.Join(a.close(), <-served); err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, url string) (body string, status int) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	content, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content), res.StatusCode
+}
+
+func TestMistakesInTheConfigurationAreUsageErrors(t *testing.T) {
+	for _, c := range []struct{ name, set, says string }{
+		{"unknown key", "ingest.hodl=1s", "ingest.hold"},
+		{"no value", "bus.url", "want key=value"},
+		{"bad value", "ingest.hold=1h", "ingest.hold"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			flags := Flags{sets: []string{c.set}}
+			loader, err := flags.Loader()
+			loader.Environ = nil
+			if err == nil {
+				err = Run(&cobra.Command{}, loader, nil)
+			}
+			if _, usage := errors.AsType[*UsageError](err); !usage || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
