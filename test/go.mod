@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/drainline/drainline/test/simulators => ./simulators
 
 require (
+	github.com/drainline/drainline/test/simulators v0.0.0
 	github.com/heroku/x v0.5.3
 	github.com/nats-io/nats.go v1.55.0
 	golang.org/x/sys v0.49.0

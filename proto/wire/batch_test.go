@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -275,8 +275,8 @@ func TestScanRefuses(t *testing.T) {
 		{"a field number over all", []byte{0x80, 0x80, 0x80, 0x80, 0x10, 0}, "event batch: field ends after its message"},
 		{"a cut length", []byte{7<<3 | 2, 0x80}, "event batch: field ends after its message"},
 		{"a cut string", []byte{3<<3 | 2, 2, 'a'}, "event batch: field ends after its message"},
-		{"a cut number", []byte{4<<3 | 0, 0x80}, "event batch: field ends after its message"},
-		{"no number", []byte{4<<3 | 0}, "event batch: field ends after its message"},
+		{"a cut number", []byte{4 << 3, 0x80}, "event batch: field ends after its message"},
+		{"no number", []byte{4 << 3}, "event batch: field ends after its message"},
 		{"a length that means gigabytes", []byte{7<<3 | 2, 0xff, 0xff, 0xff, 0xff, 0x7f}, "event batch: field ends after its message"},
 		{"a cut field in an event", join(origin, event(2<<3|2, 9)), "event batch: field ends after its message"},
 		{"a cut field in a field", join(origin, event(8<<3|2, 1, 1<<3|2)), "event batch: field ends after its message"},
@@ -320,6 +320,7 @@ func FuzzScanBatch(f *testing.F) {
 	small.Events = small.Events[:1]
 	f.Add(encodeBatch(nil, small))
 	f.Add([]byte{6<<3 | 2, 0, 7<<3 | 2, 6, 14 << 3, 19, 15 << 3, 6, 9 << 3, 0})
+	f.Add([]byte{3<<3 | 2, 1, 0xff, 3<<3 | 2, 0})
 	f.Add([]byte{6 << 3, 1, 7<<3 | 5, 1, 2, 3, 4, 1<<3 | 3, 1<<3 | 4})
 	f.Fuzz(func(t *testing.T, message []byte) {
 		var got wire.Batch
@@ -332,37 +333,12 @@ func FuzzScanBatch(f *testing.F) {
 			if diff := differ(&want, &got); diff != "" {
 				t.Fatal(diff)
 			}
-		case scanErr == nil && textIsUTF8(&got):
+		case scanErr == nil && !strings.Contains(protoErr.Error(), "invalid UTF-8"):
 			t.Fatalf("scanned what is no message: %v", protoErr)
 		case protoErr == nil && believable(m):
 			t.Fatalf("refused what is a message: %v", scanErr)
 		}
 	})
-}
-
-func textIsUTF8(b *wire.Batch) bool {
-	valid := utf8.ValidString(b.Destination)
-	for i := range b.Origins {
-		o := &b.Origins[i]
-		valid = valid && allUTF8(o.Credential, o.DrainToken, o.App, o.Traceparent, o.Tracestate)
-	}
-	for i := range b.Events {
-		e := &b.Events[i]
-		valid = valid && allUTF8(e.Host, e.Source, e.Sourcetype, e.Index, e.Kind, e.Code, e.Dyno, e.Process)
-		for _, field := range e.Fields {
-			valid = valid && utf8.ValidString(field.Name)
-		}
-	}
-	return valid
-}
-
-func allUTF8(all ...string) bool {
-	for _, s := range all {
-		if !utf8.ValidString(s) {
-			return false
-		}
-	}
-	return true
 }
 
 // believable reports whether all numbers are in range.

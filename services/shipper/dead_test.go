@@ -108,18 +108,18 @@ func TestPoisonWithPrefixIndexed(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{Tokens: map[string]splunk.Token{token: {Indexes: []string{"main"}}}})
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
-	f.publish("splunk", 1000, func(n int, e *wire.Event) {
+	f.publish("splunk", 300, func(n int, e *wire.Event) {
 		if n%100 == 42 {
 			e.Index = "nowhere"
 		}
 	})
 	f.start()
 	f.awaitAcked("splunk")
-	if n := c.Ledger().Distinct(); n != 990 {
-		t.Errorf("%d events arrived, want 990", n)
+	if n := c.Ledger().Distinct(); n != 297 {
+		t.Errorf("%d events arrived, want 297", n)
 	}
-	if n := len(f.letters()); n != 10 {
-		t.Errorf("%d dead letters, want 10", n)
+	if n := len(f.letters()); n != 3 {
+		t.Errorf("%d dead letters, want 3", n)
 	}
 }
 

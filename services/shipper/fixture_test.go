@@ -33,7 +33,7 @@ import (
 
 // patience is how long a test waits for what must happen, on a busy machine. It
 // is below the bus's AckWait, so nothing that a test waits for is a redelivery.
-const patience = 20 * time.Second
+const patience = 25 * time.Second
 
 // capacity is what a test's streams may hold together, in bytes.
 const capacity = 1 << 30

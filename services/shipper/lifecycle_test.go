@@ -179,28 +179,15 @@ func TestReloadWhileShipping(t *testing.T) {
 	c := collect(t, splunk.Options{})
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
 	s := f.start()
-	change := make(chan struct{})
-	var reloads sync.WaitGroup
-	reloads.Go(func() {
-		for n := 1; ; n++ {
-			select {
-			case <-change:
-				return
-			default:
-			}
-			d := f.config.Destinations["splunk"]
-			d.Gzip = n%2 == 0
-			d.Batch.MaxEvents = 1 + n%50
-			d.Concurrency.Max = 1 + n%5
-			s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d}})
-		}
-	})
-	for range 100 {
+	for n := range 100 {
 		f.publish("splunk", 30)
+		d := f.config.Destinations["splunk"]
+		d.Gzip = n%2 == 0
+		d.Batch.MaxEvents = 1 + n%50
+		d.Concurrency.Max = 1 + n%5
+		s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d}})
 	}
 	f.awaitAcked("splunk")
-	close(change)
-	reloads.Wait()
 	c.wantOnce(t, 3000)
 }
 

@@ -17,6 +17,17 @@ func (s *splunkServer) texts() []string {
 	return texts
 }
 
+// copies is how often a text is indexed.
+func (s *splunkServer) copies(text string) int {
+	n := 0
+	for _, indexed := range s.texts() {
+		if indexed == text {
+			n++
+		}
+	}
+	return n
+}
+
 // A batch that Logplex sends again, because it did not see the answer, is taken
 // and not indexed again: the same frame id under the same drain token.
 func TestRetries(t *testing.T) {
@@ -40,9 +51,7 @@ func TestRetries(t *testing.T) {
 	}
 	mustPost(t, drain, slices.Concat(l10(7), frame("with L10\n")), "Logplex-Frame-Id", "R4", "Logplex-Msg-Count", "2")
 	bus.settle()
-	want := []string{
-		lost(3), lost(7), "again", "two drains", "two drains", "with L10",
-	}
+	want := []string{lost(3), lost(7), "again", "two drains", "two drains", "with L10"}
 	if got := sim.texts(); !slices.Equal(got, want) {
 		t.Errorf("indexed %q, want %q", got, want)
 	}
@@ -78,23 +87,11 @@ func TestRetryAtAnotherInstance(t *testing.T) {
 			mustPost(t, drain, frame(id), "Logplex-Frame-Id", id)
 		}
 		bus.settle()
-		copies := 0
-		for _, text := range sim.texts() {
-			if text == id {
-				copies++
-			}
-		}
-		return copies == 1
+		return sim.copies(id) == 1
 	})
 	mustPost(t, two, frame("told\n"), "Logplex-Frame-Id", "told")
 	bus.settle()
-	copies := 0
-	for _, text := range sim.texts() {
-		if text == "told" {
-			copies++
-		}
-	}
-	if copies != 1 {
+	if copies := sim.copies("told"); copies != 1 {
 		t.Errorf("the request is indexed %d times", copies)
 	}
 	t.Logf("heard after %d requests", canaries)

@@ -46,23 +46,43 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			d := c.deploy(t, "destinations.splunk.batch.max_events="+strconv.Itoa(killBatch),
 				"destinations.splunk.concurrency.max="+strconv.Itoa(killFlights))
-			sender := send(t, d.url, "--count", strconv.Itoa(killTotal), "--drains", strconv.Itoa(killDrains),
-				"--frames", strconv.Itoa(killFrames), "--rate", strconv.Itoa(killRate))
-			for n := range kills {
-				eventually(t, "the next part is accepted", func() bool {
-					return lines(sender.ledger) >= (n+1)*killTotal/(kills+1) || sender.hasEnded()
-				})
-				if sender.hasEnded() {
-					t.Errorf("kill %d comes too late", n+1)
-				}
-				d.strike(c.victim)
-			}
-			accepted := sender.accepted()
+			accepted := d.sendUnderFire(c.victim)
 			d.bus.settle()
 			books(t, accepted, d.splunk.indexed(), kills*c.twice)
-			if len(accepted) != killTotal {
-				t.Errorf("%d were accepted of %d", len(accepted), killTotal)
-			}
 		})
 	}
+}
+
+// While everything that was stored is still in the raw stream, an ingest that
+// was killed recognises every retry after its restart.
+func TestKilledIngestRecognisesRetries(t *testing.T) {
+	t.Parallel()
+	d := apart(t)
+	d.processes["transform"].stop()
+	accepted := d.sendUnderFire("ingest")
+	d.processes["transform"].again().ready()
+	d.bus.settle()
+	books(t, accepted, d.splunk.indexed(), 0)
+}
+
+// sendUnderFire sends killTotal messages and kills a process several times
+// meanwhile. Since it is back at once, the sender has to drop nothing.
+func (d *deployment) sendUnderFire(victim string) ledger {
+	d.t.Helper()
+	s := send(d.t, d.url, "--count", strconv.Itoa(killTotal), "--drains", strconv.Itoa(killDrains),
+		"--frames", strconv.Itoa(killFrames), "--rate", strconv.Itoa(killRate))
+	for n := range kills {
+		eventually(d.t, "the next part is accepted", func() bool {
+			return lines(s.ledger) >= (n+1)*killTotal/(kills+1) || s.hasEnded()
+		})
+		if s.hasEnded() {
+			d.t.Errorf("kill %d comes too late", n+1)
+		}
+		d.strike(victim)
+	}
+	accepted := s.accepted()
+	if len(accepted) != killTotal {
+		d.t.Errorf("%d were accepted of %d", len(accepted), killTotal)
+	}
+	return accepted
 }

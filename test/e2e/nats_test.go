@@ -29,9 +29,8 @@ func startNATS(t *testing.T, more string) (p *process, url string) {
 
 // bus looks at what the streams hold.
 type bus struct {
-	t    *testing.T
-	conn *nats.Conn
-	js   jetstream.JetStream
+	t  *testing.T
+	js jetstream.JetStream
 }
 
 // lookAt connects to a NATS server. It follows when the server is restarted.
@@ -46,7 +45,7 @@ func lookAt(t *testing.T, url string) *bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bus{t: t, conn: conn, js: js}
+	return &bus{t: t, js: js}
 }
 
 // holds is how many messages are in a stream, or false when the bus is away.

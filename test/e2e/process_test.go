@@ -92,7 +92,7 @@ func (p *process) closeTerminal() {
 // again starts another process with the same command.
 func (p *process) again() *process {
 	p.t.Helper()
-	return p.command.start(p.t)
+	return p.start(p.t)
 }
 
 func (p *process) name() string { return filepath.Base(p.program) + " " + strings.Join(p.args, " ") }

@@ -72,7 +72,8 @@ func NewBlockWriter(c *Conn, shard string) *BlockWriter {
 // wire.MaxBlock bytes, and is not used any more when Append returns. When ctx
 // ends first, an *UnsettledError says that requests may still be stored, and a
 // *RetryError that they are not and will not be. A *PermanentError is about
-// these requests alone: one that cannot be encoded harms no other's block.
+// these requests alone: one that cannot be encoded harms no other's block. After
+// Close, it fails with ErrClosed.
 func (w *BlockWriter) Append(ctx context.Context, requests ...*drainlinev1.Request) error {
 	if len(requests) == 0 {
 		return nil

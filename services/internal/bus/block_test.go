@@ -132,7 +132,7 @@ func TestRequestsThatComeDuringAPublishBecomeOneBlock(t *testing.T) {
 func sized(body int, noise bool) *drainlinev1.Request {
 	r := &drainlinev1.Request{Id: make([]byte, 16), Body: make([]byte, body)}
 	if noise {
-		rand.Read(r.Body)
+		rand.Read(r.GetBody())
 	}
 	return r
 }
@@ -347,9 +347,8 @@ func TestCloseGivesUpWhenItsTimeIsUp(t *testing.T) {
 	waiting := w.start(t.Context(), numbered(2))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var retry *RetryError
 	for what, err := range map[string]error{"close": w.Close(ctx), "in flight": <-inFlight, "waiting": <-waiting} {
-		if !errors.As(err, &retry) {
+		if _, ok := errors.AsType[*RetryError](err); !ok {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -56,7 +56,8 @@ type Conn struct {
 	closed chan struct{}
 	link   atomic.Pointer[link] // nil while the connection is away
 	denied atomic.Pointer[string]
-	failed atomic.Pointer[error] // why the last try to connect failed
+	said   atomic.Pointer[string] // the error that was logged last
+	failed atomic.Pointer[error]  // why the last try to connect failed
 }
 
 // link is the time between a connect and the next disconnect. It is kept here
@@ -85,8 +86,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{})}
 	up := make(chan struct{}, 1)
 	nc, err := nats.Connect(o.URL, c.natsOptions(o, up)...)
-	var bad *url.Error
-	if errors.As(err, &bad) {
+	if _, malformed := errors.AsType[*url.Error](err); malformed {
 		// The error itself may show a part of the password.
 		return nil, fmt.Errorf("%s: this is no URL: write nats://host:4222, and %%xx for special characters in a password", c.where(o))
 	}
@@ -118,6 +118,7 @@ func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			c.denied.Store(nil) // what is still denied is denied again
+			c.said.Store(nil)
 			c.relink(true)
 			c.log.Info("bus is back", "server", nc.ConnectedUrlRedacted())
 		}),
@@ -147,11 +148,14 @@ func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 }
 
 // asyncError hears what NATS tells no caller: a denied publish or subscription
-// would otherwise look like a timeout.
+// would otherwise look like a timeout. What repeats with every try is said once.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	text := err.Error()
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		text := err.Error()
 		c.denied.Store(&text)
+	}
+	if said := c.said.Swap(&text); said != nil && *said == text {
+		return
 	}
 	subject := ""
 	if sub != nil {
@@ -183,7 +187,7 @@ func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) e
 	return nil
 }
 
-// unreachable is the sentence for a server that did not let us in in time.
+// unreachable is the sentence for a server that let nobody in.
 func (c *Conn) unreachable(o Options) error {
 	reason := c.nc.LastError()
 	if errors.Is(reason, nats.ErrAuthorization) || errors.Is(reason, nats.ErrAuthExpired) || errors.Is(reason, nats.ErrAuthRevoked) {

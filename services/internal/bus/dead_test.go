@@ -60,7 +60,9 @@ func TestWhatADeadLetterCannotHold(t *testing.T) {
 	noise := sized(1<<20, true).GetBody()
 	for i, change := range []func(d *drainlinev1.DeadBlock){
 		func(d *drainlinev1.DeadBlock) { d.Original = noise },
-		func(d *drainlinev1.DeadBlock) { d.Sentence, d.Trace.Traceparent, d.Trace.Tracestate = "a\xffb", "\xc0", "v=\x80" },
+		func(d *drainlinev1.DeadBlock) {
+			d.Sentence, d.Trace.Traceparent, d.Trace.Tracestate = "a\xffb", "\xc0", "v=\x80"
+		},
 		func(d *drainlinev1.DeadBlock) { d.Trace = nil },
 	} {
 		d := letter()

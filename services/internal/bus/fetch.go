@@ -75,7 +75,7 @@ func (k *Consumer) fetch(ctx context.Context) error {
 		}
 		// A budget that is short stops this fetcher until something is settled.
 		if err := k.budget.Acquire(ctx, used); err != nil {
-			return nil //nolint:nilerr // Close was called
+			return err //nolint:wrapcheck // Close was called
 		}
 		left += used
 		if k.conn.link.Load() == nil {
