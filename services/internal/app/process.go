@@ -5,8 +5,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -139,9 +137,9 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	if embedded != nil {
 		o.InProcess, o.URL = embedded, ""
 	} else if c.TLS != (config.ClientTLS{}) {
-		t, err := ClientTLS(c.TLS)
+		t, err := c.TLS.Load()
 		if err != nil {
-			return nil, fmt.Errorf("bus.tls: %w", err)
+			return nil, fmt.Errorf("bus.%w", err)
 		}
 		o.TLS = t
 	}
@@ -175,33 +173,6 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 type Embedded interface {
 	nats.InProcessConnProvider
 	Capacity() int64
-}
-
-// ClientTLS reads the files of a TLS configuration for connections this program
-// opens.
-func ClientTLS(c config.ClientTLS) (*tls.Config, error) {
-	t := &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: c.ServerName,
-		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator's own choice, off by default
-	}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file %s: holds no PEM certificate", c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("cert_file %s: %w", c.CertFile, err)
-		}
-		t.Certificates = []tls.Certificate{pair}
-	}
-	return t, nil
 }
 
 // run serves until ctx ends, then stops the services in order: the next one is
