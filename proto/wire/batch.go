@@ -103,12 +103,13 @@ const (
 	fieldJSON = 2<<3 | bytes
 )
 
-// What ScanBatch believes. A block of MaxBlock bytes cannot hold more events or
-// origins; a few bytes claiming more would cost gigabytes of memory.
+// What ScanBatch believes: a block of MaxBlock bytes holds no more events (a byte
+// and its line end each) and origins (an id each). A few bytes that claim more
+// would cost gigabytes of memory.
 const (
-	maxEvents  = MaxBlock
+	maxEvents  = MaxBlock / 2
 	maxOrigins = MaxBlock / 16
-	maxFields  = 8 * MaxBlock
+	maxFields  = 8 * maxEvents
 )
 
 // AppendEvent appends one event of an EventBatch. Protobuf lets fields stand in
@@ -252,25 +253,31 @@ func ScanBatch(message []byte, b *Batch) error {
 
 func scanBatch(message []byte, b *Batch) error {
 	fields := 0
-	c := cursor{rest: message}
-	for c.next() {
-		switch c.tag {
+	for len(message) > 0 {
+		var (
+			tag, number uint64
+			data        []byte
+		)
+		tag, number, data, message = next(message)
+		switch tag {
+		case damaged:
+			return errTruncated
 		case batchID:
-			b.ID = ToID(c.data)
+			b.ID = ToID(data)
 		case batchBlock:
-			b.BlockID = ToID(c.data)
+			b.BlockID = ToID(data)
 		case batchDestination:
-			b.Destination = alias(c.data)
+			b.Destination = alias(data)
 		case batchFirst:
-			b.FirstFrame = uint32(c.number)
+			b.FirstFrame = uint32(number)
 		case batchLast:
-			b.LastFrame = uint32(c.number)
+			b.LastFrame = uint32(number)
 		case batchOrigins:
 			if len(b.Origins) == maxOrigins {
 				return errTooMany
 			}
 			b.Origins = append(b.Origins, Origin{})
-			if err := scanOrigin(c.data, &b.Origins[len(b.Origins)-1]); err != nil {
+			if err := scanOrigin(data, &b.Origins[len(b.Origins)-1]); err != nil {
 				return err
 			}
 		case batchEvents:
@@ -280,16 +287,13 @@ func scanBatch(message []byte, b *Batch) error {
 				b.Events = append(b.Events, Event{})
 			}
 			e := &b.Events[len(b.Events)-1]
-			if err := scanEvent(c.data, e, maxFields-fields); err != nil {
+			if err := scanEvent(data, e, maxFields-fields); err != nil {
 				return err
 			}
 			if fields += len(e.Fields); len(b.Events) > maxEvents {
 				return errTooMany
 			}
 		}
-	}
-	if c.err != nil {
-		return c.err
 	}
 	for i := range b.Events {
 		if int64(b.Events[i].Origin) >= int64(len(b.Origins)) {
@@ -300,109 +304,133 @@ func scanBatch(message []byte, b *Batch) error {
 }
 
 func scanOrigin(message []byte, o *Origin) error {
-	c := cursor{rest: message}
-	for c.next() {
-		switch c.tag {
+	for len(message) > 0 {
+		var (
+			tag, number uint64
+			data        []byte
+		)
+		tag, number, data, message = next(message)
+		switch tag {
+		case damaged:
+			return errTruncated
 		case originRequest:
-			o.RequestID = ToID(c.data)
+			o.RequestID = ToID(data)
 		case originDoor:
-			if c.number > math.MaxInt32 {
+			if number > math.MaxInt32 {
 				return errNumber
 			}
-			o.Door = drainlinev1.Door(c.number)
+			o.Door = drainlinev1.Door(number)
 		case originCredential:
-			o.Credential = alias(c.data)
+			o.Credential = alias(data)
 		case originDrain:
-			o.DrainToken = alias(c.data)
+			o.DrainToken = alias(data)
 		case originApp:
-			o.App = alias(c.data)
+			o.App = alias(data)
 		case originReceived:
-			o.ReceivedNS = int64(c.number)
+			o.ReceivedNS = int64(number)
 		case originTrace:
-			if err := scanTrace(c.data, o); err != nil {
+			if err := scanTrace(data, o); err != nil {
 				return err
 			}
 		}
 	}
-	return c.err
+	return nil
 }
 
 func scanTrace(message []byte, o *Origin) error {
-	c := cursor{rest: message}
-	for c.next() {
-		switch c.tag {
+	for len(message) > 0 {
+		var (
+			tag  uint64
+			data []byte
+		)
+		tag, _, data, message = next(message)
+		switch tag {
+		case damaged:
+			return errTruncated
 		case traceParent:
-			o.Traceparent = alias(c.data)
+			o.Traceparent = alias(data)
 		case traceState:
-			o.Tracestate = alias(c.data)
+			o.Tracestate = alias(data)
 		}
 	}
-	return c.err
+	return nil
 }
 
 func scanEvent(message []byte, e *Event, fields int) error {
 	*e = Event{Fields: e.Fields[:0]}
-	c := cursor{rest: message}
-	for c.next() {
-		switch c.tag {
+	for len(message) > 0 {
+		var (
+			tag, number uint64
+			data        []byte
+		)
+		tag, number, data, message = next(message)
+		switch tag {
+		case damaged:
+			return errTruncated
 		case eventTime:
-			e.TimeNS = int64(c.number)
+			e.TimeNS = int64(number)
 		case eventHost:
-			e.Host = alias(c.data)
+			e.Host = alias(data)
 		case eventSource:
-			e.Source = alias(c.data)
+			e.Source = alias(data)
 		case eventSourcetype:
-			e.Sourcetype = alias(c.data)
+			e.Sourcetype = alias(data)
 		case eventIndex:
-			e.Index = alias(c.data)
+			e.Index = alias(data)
 		case eventText:
-			e.Text = c.data
+			e.Text = data
 		case eventJSON:
-			e.JSON = c.data
+			e.JSON = data
 		case eventFields:
 			if len(e.Fields) == fields {
 				return errTooMany
 			}
 			e.Fields = append(e.Fields, Field{})
-			if err := scanField(c.data, &e.Fields[len(e.Fields)-1]); err != nil {
+			if err := scanField(data, &e.Fields[len(e.Fields)-1]); err != nil {
 				return err
 			}
 		case eventOrigin:
-			e.Origin = uint32(c.number)
+			e.Origin = uint32(number)
 		case eventKind:
-			e.Kind = alias(c.data)
+			e.Kind = alias(data)
 		case eventCode:
-			e.Code = alias(c.data)
+			e.Code = alias(data)
 		case eventDyno:
-			e.Dyno = alias(c.data)
+			e.Dyno = alias(data)
 		case eventProcess:
-			e.Process = alias(c.data)
+			e.Process = alias(data)
 		case eventFacility:
-			if c.number > math.MaxUint8 {
+			if number > math.MaxUint8 {
 				return errNumber
 			}
-			e.Facility = uint8(c.number)
+			e.Facility = uint8(number)
 		case eventSeverity:
-			if c.number > math.MaxUint8 {
+			if number > math.MaxUint8 {
 				return errNumber
 			}
-			e.Severity = uint8(c.number)
+			e.Severity = uint8(number)
 		}
 	}
-	return c.err
+	return nil
 }
 
 func scanField(message []byte, f *Field) error {
-	c := cursor{rest: message}
-	for c.next() {
-		switch c.tag {
+	for len(message) > 0 {
+		var (
+			tag  uint64
+			data []byte
+		)
+		tag, _, data, message = next(message)
+		switch tag {
+		case damaged:
+			return errTruncated
 		case fieldName:
-			f.Name = alias(c.data)
+			f.Name = alias(data)
 		case fieldJSON:
-			f.JSON = c.data
+			f.JSON = data
 		}
 	}
-	return c.err
+	return nil
 }
 
 // alias is the text of b without a copy, valid while b is unchanged. Copying

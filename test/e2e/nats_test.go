@@ -29,8 +29,9 @@ func startNATS(t *testing.T, more string) (p *process, url string) {
 
 // bus looks at what the streams hold.
 type bus struct {
-	t  *testing.T
-	js jetstream.JetStream
+	t    *testing.T
+	js   jetstream.JetStream
+	last string // what is not settled, to be shown if it never is
 }
 
 // lookAt connects to a NATS server. It follows when the server is restarted.
@@ -45,7 +46,13 @@ func lookAt(t *testing.T, url string) *bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bus{t: t, js: js}
+	b := &bus{t: t, js: js}
+	t.Cleanup(func() {
+		if b.last != "" {
+			t.Log(b.last)
+		}
+	})
+	return b
 }
 
 // holds is how many messages are in a stream, or false when the bus is away.
@@ -62,12 +69,34 @@ func (b *bus) holds(stream string) (uint64, bool) {
 // takes from the first stream is in the second before it leaves the first.
 func (b *bus) settle() {
 	b.t.Helper()
-	for _, stream := range []string{"drainline_raw_s0", "drainline_events_splunk"} {
-		eventually(b.t, stream+" is empty", func() bool {
-			n, ok := b.holds(stream)
+	for _, queue := range []struct{ stream, consumer string }{
+		{"drainline_raw_s0", "transform"}, {"drainline_events_splunk", "shipper"},
+	} {
+		eventually(b.t, queue.stream+" is empty", func() bool {
+			n, ok := b.holds(queue.stream)
+			if ok && n > 0 {
+				b.last = b.describe(queue.stream, queue.consumer)
+			}
 			return ok && n == 0
 		})
 	}
+	b.last = ""
+}
+
+// describe says how far a consumer has come.
+func (b *bus) describe(stream, consumer string) string {
+	ctx := b.t.Context()
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return err.Error()
+	}
+	c, err := s.Consumer(ctx, consumer)
+	if err != nil {
+		return err.Error()
+	}
+	state, at := s.CachedInfo().State, c.CachedInfo()
+	return fmt.Sprintf("%s holds %d messages from %d to %d; delivered %d, acknowledged to %d, %d pending, %d unacknowledged",
+		stream, state.Msgs, state.FirstSeq, state.LastSeq, at.Delivered.Stream, at.AckFloor.Stream, at.NumPending, at.NumAckPending)
 }
 
 // dead counts the dead letters by stage and reason.
