@@ -2,8 +2,6 @@ package shipper
 
 import (
 	"bytes"
-	"encoding/binary"
-	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bustest"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -130,7 +129,7 @@ func TestDamaged(t *testing.T) {
 	sealed := wire.Seal(nil, []byte("whatever"))
 	sealed[len(sealed)-1] ^= 1
 	unreadable := wire.Seal(nil, []byte{0xff, 0xff, 0xff})
-	newer := newerSchema([]byte("whatever"))
+	newer := bustest.NewerSchema([]byte("whatever"))
 	payloads := [][]byte{nil, []byte("x"), sealed, unreadable}
 	for i, payload := range payloads {
 		f.publishPayload("splunk", wire.ID{9, byte(i)}, payload)
@@ -158,16 +157,6 @@ func TestDamaged(t *testing.T) {
 	if n := f.log.count("waits for an instance that can read it"); n != 1 {
 		t.Errorf("%d lines about the newer message", n)
 	}
-}
-
-// newerSchema seals as a later version would: the envelope stays as it is.
-func newerSchema(message []byte) []byte {
-	payload := wire.Seal(nil, message)
-	payload[0] = wire.SchemaVersion + 1
-	table := crc32.MakeTable(crc32.Castagnoli)
-	sum := crc32.Update(crc32.Checksum(payload[:1], table), table, payload[1+crc32.Size:])
-	binary.BigEndian.PutUint32(payload[1:], sum)
-	return payload
 }
 
 // While dead letters cannot be stored the event is held, and nothing is lost.

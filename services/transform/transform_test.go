@@ -114,9 +114,7 @@ func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
 
 func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
 	r := start(t, bustest.Config(t, nil))
-	newer := sealed(t, numbered(1))
-	newer[0] = wire.SchemaVersion + 1
-	r.publish(t, newer)
+	r.publish(t, bustest.NewerSchema([]byte("whatever")))
 	r.publish(t, sealed(t, numbered(2)))
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
 	r.stop()

@@ -4,6 +4,8 @@ package bustest
 
 import (
 	"context"
+	"encoding/binary"
+	"hash/crc32"
 	"log/slog"
 	"maps"
 	"testing"
@@ -111,6 +113,16 @@ func (b *Bus) DeadLetters(c *bus.Conn) []*drainlinev1.DeadBlock {
 		b.t.Fatal(err)
 	}
 	return letters
+}
+
+// NewerSchema seals as a later version would: the envelope stays as it is.
+func NewerSchema(message []byte) []byte {
+	payload := wire.Seal(nil, message)
+	payload[0] = wire.SchemaVersion + 1
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := crc32.Update(crc32.Checksum(payload[:1], table), table, payload[1+crc32.Size:])
+	binary.BigEndian.PutUint32(payload[1:], sum)
+	return payload
 }
 
 // Await polls until ok, and fails the test with problem when patience ends.
