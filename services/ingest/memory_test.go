@@ -10,7 +10,7 @@ import (
 	"github.com/drainline/drainline/services/ingest"
 )
 
-// Bodies share 64 MiB: who finds no room is held, and taken when there is some.
+// Bodies share 32 MiB: who finds no room is held, and taken when there is some.
 func TestBodiesShareTheirMemory(t *testing.T) {
 	t.Parallel()
 	c := settings()

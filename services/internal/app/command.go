@@ -87,6 +87,7 @@ func Run(cmd *cobra.Command, loader config.Loader, start Start) error {
 		return err
 	}
 	defer p.end()
+	limitMemory()
 	signal.Notify(p.hangup, syscall.SIGHUP)
 	defer signal.Stop(p.hangup)
 	ctx, stop := notify(cmd.Context())

@@ -17,7 +17,7 @@ import (
 const (
 	// maxWaiting bounds the requests that wait for their block in one BlockWriter,
 	// in bytes.
-	maxWaiting = 64 << 20
+	maxWaiting = 32 << 20
 
 	// blockEnvelope is what a block's id and its sealing add at most, in bytes.
 	blockEnvelope = 64

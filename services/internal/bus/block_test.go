@@ -368,7 +368,7 @@ func TestWaitingBytesAreBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var retry *RetryError
-	if err := w.Append(ctx, sized(size, false)); !errors.As(err, &retry) || !strings.Contains(err.Error(), "64 MiB wait already") {
+	if err := w.Append(ctx, sized(size, false)); !errors.As(err, &retry) || !strings.Contains(err.Error(), "32 MiB wait already") {
 		t.Errorf("Append beyond the bound: %v", err)
 	}
 	beyond := make(chan error, 1)

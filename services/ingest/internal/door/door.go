@@ -18,7 +18,7 @@ import (
 
 const (
 	// DefaultMemory bounds the bodies of all requests at one time, in bytes.
-	DefaultMemory = 64 << 20
+	DefaultMemory = 32 << 20
 	// storing is the least time a request has to be stored in.
 	storing = 500 * time.Millisecond
 	// recheck is how often a request that is held looks whether storing may go on.
