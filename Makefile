@@ -8,6 +8,8 @@ MODULES := $(shell go list -m -f '{{.Dir}}')
 BIN     := $(CURDIR)/.bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/drainline/drainline/services/internal/app.Version=$(VERSION)
+# Go's cache of test results does not know that end-to-end tests run binaries built from other modules.
+FRESH    = $$([ "$$(basename $$m)" = test ] && echo -count=1)
 TOOLS   := $(addprefix $(BIN)/,buf gofumpt golangci-lint protoc-gen-go)
 
 .PHONY: help
@@ -25,7 +27,7 @@ build: ## build drainline and the three services into .bin/
 
 .PHONY: test
 test: ## run every test once
-	@for m in $(MODULES); do (cd $$m && go test ./...); done
+	@for m in $(MODULES); do (cd $$m && go test $(FRESH) ./...); done
 
 # What CI runs. The order puts the quick refusals first.
 .PHONY: check
@@ -34,7 +36,7 @@ check: format-check lint build-alone generate-check test-race ## everything that
 
 .PHONY: test-race
 test-race:
-	@for m in $(MODULES); do (cd $$m && go test -race ./...); done
+	@for m in $(MODULES); do (cd $$m && go test -race $(FRESH) ./...); done
 
 .PHONY: bench
 bench: ## measure the whole pipeline: player -> drainline run -> Splunk simulator
@@ -72,12 +74,14 @@ generate: $(TOOLS) ## write the generated files again
 	@cd proto && $(BIN)/buf generate
 	@cd config && go generate ./...
 
-# Generated files are what `make generate` writes, and the bus contract breaks nothing that was committed.
+# Generated files are what `make generate` writes, and the bus contract breaks nothing that was released (or,
+# before the first release, that stood in the commit before).
+BREAKING = $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
 .PHONY: generate-check
 generate-check: $(TOOLS)
 	@before=$$(git diff | sha256sum); $(MAKE) generate; after=$$(git diff | sha256sum); \
 		[ "$$before" = "$$after" ] || { echo "generated files are stale, commit what make generate wrote:"; git diff --stat; exit 1; }
-	@cd proto && $(BIN)/buf breaking --against '../.git#subdir=proto,ref=HEAD'
+	@cd proto && $(BIN)/buf breaking --against '../.git#subdir=proto,ref=$(BREAKING)'
 
 $(TOOLS): tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)

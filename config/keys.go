@@ -30,7 +30,7 @@ var inspectorKeys = []key{
 		doc: "Where the page is served. It shows log lines to whoever can open it.",
 	},
 	{
-		path: "inspector.max_events", kind: count(1_000_000), def: "10000",
+		path: "inspector.max_events", kind: count(1_000_000), def: "10000", restart: true,
 		doc: "How many of the latest events are kept, in memory.",
 	},
 }
@@ -43,7 +43,7 @@ var telemetryKeys = []key{
 		doc: "The least important record that is written.",
 	},
 	{
-		path: "telemetry.logs.format", kind: choice("text", "json"), def: "text",
+		path: "telemetry.logs.format", kind: choice("text", "json"), def: "text", restart: true,
 		doc: "How a record is written.",
 	},
 }
@@ -55,7 +55,7 @@ var adminKeys = []key{
 		doc: "Where they are served.",
 	},
 	{
-		path: "admin.pprof", kind: boolean(), def: off,
+		path: "admin.pprof", kind: boolean(), def: off, restart: true,
 		doc: "Serves Go's profiles under /debug/pprof as well.",
 	},
 }

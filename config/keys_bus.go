@@ -67,7 +67,7 @@ var busKeys = slices.Concat(
 		},
 		{
 			path: "bus.embedded.listen", kind: optional(address()),
-			doc:     "Where other programs reach the server. Empty serves this process only.",
+			doc:     "Where other programs reach the server. Empty serves this process only. Whoever reaches it reads and writes everything: it has no passwords.",
 			example: "127.0.0.1:4222",
 		},
 		{

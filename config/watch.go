@@ -24,7 +24,7 @@ const settle = 200 * time.Millisecond
 // Watch returns nil when ctx ends, and an error only when the system lets it
 // watch no files at all. current is what the process started with.
 func (l Loader) Watch(
-	ctx context.Context, log *slog.Logger, current *Config, hangup <-chan os.Signal, apply func(*Config),
+	ctx context.Context, log *slog.Logger, current *Config, hangup <-chan os.Signal, apply func(*Config) error,
 ) error {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -42,7 +42,7 @@ type watcher struct {
 	loader  Loader
 	log     *slog.Logger
 	current *Config
-	apply   func(*Config)
+	apply   func(*Config) error
 	notify  *fsnotify.Watcher
 	refused string // the last problems, so that they are logged once
 }
@@ -94,9 +94,12 @@ func (w *watcher) reload(ctx context.Context, asked bool) bool {
 		w.refuse(ctx, err)
 		return again
 	case next.SHA() != w.current.SHA():
+		if err := w.apply(next); err != nil {
+			w.refuse(ctx, err)
+			return again
+		}
 		w.log.InfoContext(ctx, "the configuration was loaded again", "sha256", next.SHA())
 		w.current = next
-		w.apply(next)
 	case asked:
 		w.log.InfoContext(ctx, "the configuration has not changed", "sha256", next.SHA())
 	}

@@ -2,10 +2,12 @@ package config_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +31,7 @@ type watched struct {
 	hangup  chan os.Signal
 	applied chan *config.Config
 	logged  chan slog.Record
+	refuses atomic.Bool // what is to be applied cannot be, for now
 }
 
 // watch starts a Watch and waits until it watches.
@@ -41,7 +44,13 @@ func watch(t *testing.T, l config.Loader) *watched {
 	ended := make(chan error)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		ended <- l.Watch(ctx, slog.New(handler{w.logged}), current, w.hangup, func(c *config.Config) { w.applied <- c })
+		ended <- l.Watch(ctx, slog.New(handler{w.logged}), current, w.hangup, func(c *config.Config) error {
+			if w.refuses.Load() {
+				return errors.New("not now")
+			}
+			w.applied <- c
+			return nil
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -109,6 +118,23 @@ func (h handler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h handler) WithGroup(string) slog.Handler { return h }
 
 func hold(seconds int) string { return fmt.Sprintf("ingest: {hold: %ds}\n", seconds) }
+
+// What could not be put in force is tried again, by whoever asks.
+func TestWatchTriesAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := watch(t, config.Loader{Files: []string{write(t, dir, "drainline.yaml", hold(1))}})
+	w.refuses.Store(true)
+	write(t, dir, "drainline.yaml", hold(2))
+	if got := w.expect(refused); len(got) != 1 || got[0] != "not now" {
+		t.Errorf("refused for %q", got)
+	}
+	w.refuses.Store(false)
+	w.ask()
+	if got := w.next().Ingest.Hold; got != 2*time.Second {
+		t.Errorf("in force: %v", got)
+	}
+}
 
 func TestWatchFollowsChanges(t *testing.T) {
 	t.Parallel()
@@ -282,6 +308,7 @@ bus: {prefix: other, raw: {shards: 2}, url: "nats://a"}
 `)
 	want := []string{
 		`admin.listen: :9001: needs a restart; what runs has 127.0.0.1:9600`,
+		`admin.pprof: true: needs a restart; what runs has false`,
 		`bus.prefix: other: needs a restart; what runs has drainline`,
 		`bus.raw.shards: 2: needs a restart; what runs has 1`,
 		`bus.url: nats://a: needs a restart; what runs has ""`,
@@ -312,7 +339,10 @@ func TestWatchFindsWhatChangedBeforeIt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		ended <- l.Watch(ctx, slog.New(slog.DiscardHandler), current, hangup, func(c *config.Config) { applied <- c })
+		ended <- l.Watch(ctx, slog.New(slog.DiscardHandler), current, hangup, func(c *config.Config) error {
+			applied <- c
+			return nil
+		})
 	}()
 	select {
 	case c := <-applied:

@@ -25,8 +25,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Check("bus", false, conn.Healthy)
-	i, err := New(ctx, Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Healthy: func() error { return nil }})
+	i, err := New(ctx, Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log})
 	if err != nil {
 		return nil, err
 	}

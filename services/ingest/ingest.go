@@ -119,17 +119,18 @@ func (i *Ingest) closeDoor(ctx context.Context) {
 	}
 }
 
-// Reload applies what can change while the door is open: credentials, paths,
-// hold, max_body and query_fields, all at once. If the new configuration has no
-// credential and none can be made, all stays as it is.
-func (i *Ingest) Reload(c *config.Config) {
+// Reload prepares what can change while the door is open: credentials, paths,
+// hold, max_body and query_fields; commit puts all in force at once. It fails
+// when the new configuration has no credential and none can be made.
+func (i *Ingest) Reload(c *config.Config) (commit func(), err error) {
 	s, err := newSettings(c, i.secret)
 	if err != nil {
-		i.log.Error("configuration of ingest is not applied", "error", err)
-		return
+		return nil, err
 	}
-	i.settings.Store(s)
-	i.door.Set(s.door)
+	return func() {
+		i.settings.Store(s)
+		i.door.Set(s.door)
+	}, nil
 }
 
 // DrainURL is what Heroku's drains:add wants. It has *** for the secret unless

@@ -214,7 +214,11 @@ func TestReload(t *testing.T) {
 	c.Ingest.Logplex.Paths = []string{"/new"}
 	c.Ingest.Logplex.MaxBody = 100
 	c.Ingest.Logplex.QueryFields = []string{"env"}
-	i.Reload(c)
+	commit, err := i.Reload(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit()
 	for _, c := range []struct {
 		path, secret, body string
 		status             int
@@ -238,7 +242,9 @@ func TestReload(t *testing.T) {
 	// Without a data directory no credential can be made: all stays as it is.
 	c = settings()
 	c.Ingest.Logplex.Credentials = nil
-	i.Reload(c)
+	if _, err := i.Reload(c); err == nil {
+		t.Error("a configuration without credentials is taken")
+	}
 	if got := post("/new", "fresh", vector(t, "N1")); got != 204 {
 		t.Errorf("answered %d after a reload that failed", got)
 	}

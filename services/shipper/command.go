@@ -29,11 +29,10 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(ctx, Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Version: app.Build()})
+	s, err := New(Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Version: app.Build()})
 	if err != nil {
 		return nil, err
 	}
-	p.Check("bus", true, conn.Healthy)
 	p.Check("destinations", false, s.Healthy)
 	p.SayDestinations()
 	return []app.Service{s}, p.SayStreams(ctx, conn)

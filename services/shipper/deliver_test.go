@@ -253,7 +253,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	f := func(want string, c *config.Config) {
 		t.Helper()
-		_, err := New(t.Context(), Options{Config: c})
+		_, err := New(Options{Config: c})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want %q in one sentence", err, want)
 		}

@@ -169,7 +169,7 @@ func (f *fixture) start() running {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	s, err := New(f.t.Context(), Options{
+	s, err := New(Options{
 		Config: f.config, Bus: f.conn, Metrics: metrics, Version: "1.2",
 		Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	})

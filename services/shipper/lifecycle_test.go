@@ -151,7 +151,7 @@ func TestReload(t *testing.T) {
 			})
 			d := f.config.Destinations["splunk"]
 			after(&d, c)
-			s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d}})
+			reload(t, s, &config.Config{Destinations: map[string]config.Destination{"splunk": d}})
 			f.awaitAcked("splunk")
 			c.wantOnce(t, 200)
 			if err := s.Healthy(); err != nil {
@@ -185,7 +185,7 @@ func TestReloadWhileShipping(t *testing.T) {
 		d.Gzip = n%2 == 0
 		d.Batch.MaxEvents = 1 + n%50
 		d.Concurrency.Max = 1 + n%5
-		s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d}})
+		reload(t, s, &config.Config{Destinations: map[string]config.Destination{"splunk": d}})
 	}
 	f.awaitAcked("splunk")
 	c.wantOnce(t, 3000)
@@ -210,9 +210,9 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 		t.Fatalf("%d events went to a destination that is not configured", n)
 	}
 
-	s.Reload(without("a"))
+	reload(t, s, without("a"))
 	f.awaitAcked("b")
-	s.Reload(&config.Config{Destinations: both})
+	reload(t, s, &config.Config{Destinations: both})
 	f.publish("a", 10)
 	f.publish("b", 10)
 	f.awaitAcked("a")
@@ -234,9 +234,12 @@ func TestReloadFails(t *testing.T) {
 	d.TLS.CAFile = "/no/such/file"
 	other := d
 	other.TLS.CAFile = ""
-	s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d, "other": other}})
-	if n := f.log.count("destinations.splunk.tls.ca_file"); n != 1 {
-		t.Errorf("the log says it %d times:\n%s", n, f.log)
+	_, err := s.Reload(&config.Config{Destinations: map[string]config.Destination{"splunk": d, "other": other}})
+	if err == nil || !strings.Contains(err.Error(), "destinations.splunk.tls.ca_file") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if _, err := s.Reload(&config.Config{}); err == nil {
+		t.Error("a configuration without destinations is taken")
 	}
 	f.publish("splunk", 10)
 	f.awaitAcked("splunk")
@@ -247,7 +250,14 @@ func TestReloadFails(t *testing.T) {
 	if err := s.Healthy(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(f.log.String(), "level=ERROR") {
-		t.Error("not said loudly")
+}
+
+// reload puts a configuration in force that can be used.
+func reload(t *testing.T, s *Shipper, c *config.Config) {
+	t.Helper()
+	commit, err := s.Reload(c)
+	if err != nil {
+		t.Fatal(err)
 	}
+	commit()
 }

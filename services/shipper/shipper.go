@@ -43,7 +43,7 @@ type Shipper struct {
 
 // New prepares a shipper. It fails with one sentence when no destination is
 // configured or a destination's TLS files cannot be used.
-func New(_ context.Context, o Options) (*Shipper, error) {
+func New(o Options) (*Shipper, error) {
 	if err := o.Config.RequireDestination(); err != nil {
 		return nil, err
 	}
@@ -51,9 +51,11 @@ func New(_ context.Context, o Options) (*Shipper, error) {
 		o: o, latency: newLatency(), reloaded: make(chan struct{}, 1),
 		destinations: map[string]*destination{}, meters: map[string]*meters{},
 	}
-	if err := s.configure(o.Config); err != nil {
+	configure, err := s.prepare(o.Config)
+	if err != nil {
 		return nil, err
 	}
+	configure()
 	return s, nil
 }
 
@@ -80,22 +82,29 @@ func (s *Shipper) Run(ctx context.Context) error {
 	}
 }
 
-// Reload puts a new configuration in force, whole or, when a TLS file cannot be
-// used, not at all. Destinations that changed keep what they have in hand: its
-// next try goes out under the new settings. Removed ones stop as Run does.
-func (s *Shipper) Reload(c *config.Config) {
-	if err := s.configure(c); err != nil {
-		s.o.Log.Error("destinations are left as they were", "error", err)
-		return
+// Reload prepares a new configuration, which commit puts in force. It fails, and
+// changes nothing, when there is no destination or a TLS file cannot be used.
+// Destinations that changed keep what they have in hand: its next try goes out
+// under the new settings. Removed ones stop as Run does.
+func (s *Shipper) Reload(c *config.Config) (commit func(), err error) {
+	if err := c.RequireDestination(); err != nil {
+		return nil, err
 	}
-	select {
-	case s.reloaded <- struct{}{}:
-	default: // Run has not looked yet
+	configure, err := s.prepare(c)
+	if err != nil {
+		return nil, err
 	}
+	return func() {
+		configure()
+		select {
+		case s.reloaded <- struct{}{}:
+		default: // Run has not looked yet
+		}
+	}, nil
 }
 
-// configure makes the destinations what c says, or changes nothing and fails.
-func (s *Shipper) configure(c *config.Config) error {
+// prepare makes what c asks for; configure makes it the destinations.
+func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := make(map[string]*destination, len(c.Destinations))
@@ -111,20 +120,23 @@ func (s *Shipper) configure(c *config.Config) error {
 		}
 		made, err := d.prepare(c.Destinations[name])
 		if err != nil {
-			return fmt.Errorf("destinations.%s.%w", name, err)
+			return nil, fmt.Errorf("destinations.%s.%w", name, err)
 		}
 		renewed[name] = made
 	}
-	for name, d := range s.destinations {
-		if _, stays := next[name]; !stays {
-			close(d.removed)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for name, d := range s.destinations {
+			if _, stays := next[name]; !stays {
+				close(d.removed)
+			}
 		}
-	}
-	for name, made := range renewed {
-		next[name].use(made)
-	}
-	s.destinations = next
-	return nil
+		for name, made := range renewed {
+			next[name].use(made)
+		}
+		s.destinations = next
+	}, nil
 }
 
 // destination wants mu held.

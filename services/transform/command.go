@@ -27,7 +27,6 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Check("bus", true, conn.Healthy)
 	t, err := New(Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log})
 	if err != nil {
 		return nil, err

@@ -57,23 +57,29 @@ type Totals struct {
 
 // New makes the service. It fails when no destination is configured.
 func New(o Options) (*Transform, error) {
-	if err := o.Config.RequireDestination(); err != nil {
-		return nil, fmt.Errorf("transform: %w", err)
-	}
 	t := &Transform{o: o, totals: Totals{
 		Blocks: o.Metrics.Counter("drainline_transform_blocks", "{block}", "Raw blocks transformed."),
 		Events: o.Metrics.Counter("drainline_transform_events", "{event}", "Events made from frames, before they are copied to destinations."),
 		Bad:    o.Metrics.Counter("drainline_transform_bad_frames", "{frame}", "Frames and unframed remainders that became dead letters."),
 		Dead:   o.Metrics.Counter("drainline_transform_dead_letters", "{letter}", "Dead letters stored by transform."),
 	}}
-	t.Reload(o.Config)
+	commit, err := t.Reload(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	commit()
 	return t, nil
 }
 
-// Reload takes another set of destinations, whose streams exist.
-func (t *Transform) Reload(c *config.Config) {
+// Reload prepares another set of destinations; their streams have to exist when
+// commit puts them in force. It fails when there is none: without a destination
+// blocks would come to nothing.
+func (t *Transform) Reload(c *config.Config) (commit func(), err error) {
+	if err := c.RequireDestination(); err != nil {
+		return nil, fmt.Errorf("transform: %w", err)
+	}
 	names := topology.Destinations(c)
-	t.destinations.Store(&names)
+	return func() { t.destinations.Store(&names) }, nil
 }
 
 // Totals gives the counters.

@@ -168,7 +168,11 @@ func TestFullDestinationHoldsTheBlock(t *testing.T) {
 
 func TestReloadChangesDestinations(t *testing.T) {
 	r := start(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
-	r.service.Reload(bustest.Config(t, nil))
+	commit, err := r.service.Reload(bustest.Config(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit()
 	r.publish(t, sealed(t, numbered(1)))
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
@@ -184,6 +188,10 @@ func TestWithoutDestination(t *testing.T) {
 	}
 	if _, err := transform.New(transform.Options{Config: c, Metrics: bustest.Metrics(t), Log: bustest.Log(t)}); err == nil {
 		t.Error("transform starts without a destination")
+	}
+	// A reload to one would acknowledge blocks that came to nothing.
+	if _, err := start(t, bustest.Config(t, nil)).service.Reload(c); err == nil {
+		t.Error("a reload takes every destination away")
 	}
 }
 

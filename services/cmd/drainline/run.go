@@ -72,14 +72,13 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.shipper, err = shipper.New(ctx, shipper.Options{
+	a.shipper, err = shipper.New(shipper.Options{
 		Config: p.Config, Bus: conns[2], Metrics: p.Metrics, Log: p.Log, Version: app.Build(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.Check("bus", false, a.conn.Healthy)
-	p.Check("shipper", false, a.shipper.Healthy)
+	p.Check("destinations", false, a.shipper.Healthy)
 	return a, nil
 }
 
@@ -87,7 +86,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 func startEmbedded(ctx context.Context, p *app.Process) (embedded app.Embedded, healthy func() error, dir string, err error) {
 	c := p.Config.Bus
 	if c.URL != "" {
-		return nil, func() error { return nil }, "", nil
+		return nil, nil, "", nil
 	}
 	server, err := natsd.Start(ctx, natsd.Options{
 		Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always", Listen: c.Embedded.Listen,

@@ -60,11 +60,14 @@ It ends with what was accepted, dropped and retried, and fails when anything was
 }
 
 func (o *sendOptions) run(cmd *cobra.Command) (err error) {
+	truncate := func(int64) error { return nil }
 	if o.ledger != "" {
-		ledger, openErr := os.Create(o.ledger)
+		// Emptied only when everything else is right.
+		ledger, openErr := os.OpenFile(o.ledger, os.O_WRONLY|os.O_CREATE, 0o600)
 		if openErr != nil {
 			return fmt.Errorf("--ledger: %w", openErr)
 		}
+		truncate = ledger.Truncate
 		defer func() { err = errors.Join(err, ledger.Close()) }()
 		o.Ledger, o.Numbered = ledger, true
 	}
@@ -83,6 +86,9 @@ func (o *sendOptions) run(cmd *cobra.Command) (err error) {
 	p, err := player.New(o.Options)
 	if err != nil {
 		return &app.UsageError{Err: err}
+	}
+	if err := truncate(0); err != nil {
+		return fmt.Errorf("--ledger: %w", err)
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -43,8 +43,7 @@ func (f *Flags) Add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.sets, "set", nil, "set one `key=value` of the configuration, over files and environment")
 }
 
-// Loader reads the configuration the flags name. Defaults are for keys that
-// neither file, environment nor flag sets.
+// Loader is the configuration the flags name, yet to be loaded.
 func (f *Flags) Loader() (config.Loader, error) {
 	l, err := Sets(f.sets)
 	l.Files, l.Environ = f.files, os.Environ()
@@ -82,7 +81,7 @@ func Command(cmd *cobra.Command, start Start) *cobra.Command {
 // Run runs a program with the configuration of loader until SIGINT or SIGTERM,
 // or until a service fails.
 func Run(cmd *cobra.Command, loader config.Loader, start Start) error {
-	p, err := newProcess(cmd.Name(), loader, cmd.OutOrStdout(), term.IsTerminal(int(os.Stdout.Fd())))
+	p, err := newProcess(loader, cmd.OutOrStdout(), term.IsTerminal(int(os.Stdout.Fd())))
 	if err != nil {
 		return err
 	}
@@ -93,15 +92,15 @@ func Run(cmd *cobra.Command, loader config.Loader, start Start) error {
 	ctx, stop := notify(cmd.Context())
 	defer stop()
 
+	a, err := p.newAdmin(ctx) // first, so that a taken port stops nothing half-way
+	if err != nil {
+		return err
+	}
 	services, err := start(ctx, p)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it had started
 		}
-		return err
-	}
-	a, err := p.newAdmin(ctx)
-	if err != nil {
 		return err
 	}
 	p.Say("admin", a.url()+" (/healthz, /readyz, /metrics)")

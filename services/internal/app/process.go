@@ -49,14 +49,15 @@ type Service interface {
 	Run(ctx context.Context) error
 }
 
-// Reloader is a service that takes a new configuration while it runs.
+// Reloader is a service that takes a new configuration while it runs. Reload
+// prepares it, or says why it cannot be used, and changes nothing; commit puts it
+// in force and cannot fail.
 type Reloader interface {
-	Reload(c *config.Config)
+	Reload(c *config.Config) (commit func(), err error)
 }
 
 // Process is what a program gives its services.
 type Process struct {
-	Name    string
 	Config  *config.Config
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
@@ -75,7 +76,7 @@ type Process struct {
 }
 
 // newProcess loads the configuration and sets up what does not need the network.
-func newProcess(name string, loader config.Loader, out io.Writer, terminal bool) (*Process, error) {
+func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, error) {
 	c, err := loader.Load()
 	if err != nil {
 		return nil, &UsageError{Err: fmt.Errorf("configuration:\n%w", err)}
@@ -86,7 +87,7 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 	}
 	level := &slog.LevelVar{}
 	p := &Process{
-		Name: name, Config: c, Log: newLog(os.Stderr, c.Telemetry.Logs, level), Metrics: metrics, Out: out, Terminal: terminal,
+		Config: c, Log: newLog(os.Stderr, c.Telemetry.Logs, level), Metrics: metrics, Out: out, Terminal: terminal,
 		loader: loader, level: level, hangup: make(chan os.Signal, 1),
 	}
 	p.AtEnd(func() {
@@ -148,6 +149,9 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		return nil, err
 	}
 	p.AtEnd(conn.Close)
+	// An ingest that cannot reach the bus holds requests; nothing is gained by
+	// taking it out of service. The all-in-one has its bus with it.
+	p.Check(service+" bus", embedded == nil && service != "ingest", conn.Healthy)
 	ensure := func(ctx context.Context, c *config.Config) error {
 		if embedded != nil {
 			return topology.New(c, embedded.Capacity()).Apply(ctx, conn)
@@ -182,7 +186,7 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() {
-		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, func(c *config.Config) { p.reload(watchCtx, c, services) }); err != nil {
+		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, func(c *config.Config) error { return p.reload(watchCtx, c, services) }); err != nil {
 			p.Log.Error("the configuration is no longer watched", "error", err)
 		}
 	})
@@ -219,19 +223,28 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 	return errors.Join(errs...)
 }
 
-func (p *Process) reload(ctx context.Context, c *config.Config, services []Service) {
+// reload puts a configuration in force whole, or not at all.
+func (p *Process) reload(ctx context.Context, c *config.Config, services []Service) error {
+	var commits []func()
+	for _, s := range services {
+		if r, ok := s.(Reloader); ok {
+			commit, err := r.Reload(c)
+			if err != nil {
+				return err
+			}
+			commits = append(commits, commit)
+		}
+	}
 	if p.topology != nil {
 		if err := p.topology(ctx, c); err != nil {
-			p.Log.Error("configuration is not reloaded: the bus could not be prepared", "error", err)
-			return
+			return fmt.Errorf("the bus could not be prepared: %w", err)
 		}
 	}
 	setLevel(p.level, c.Telemetry.Logs)
-	for _, s := range services {
-		if r, ok := s.(Reloader); ok {
-			r.Reload(c)
-		}
+	for _, commit := range commits {
+		commit()
 	}
+	return nil
 }
 
 // notify ends ctx at the first SIGINT or SIGTERM; a second one ends the process

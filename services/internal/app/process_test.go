@@ -49,6 +49,7 @@ type fake struct {
 	name    string
 	journal *journal
 	fail    error // Run's answer at once, unless nil
+	picky   bool  // refuses to hold for less than two seconds
 }
 
 func (f *fake) Run(ctx context.Context) error {
@@ -61,13 +62,17 @@ func (f *fake) Run(ctx context.Context) error {
 	return nil
 }
 
-func (f *fake) Reload(c *config.Config) {
-	f.journal.add(f.name + " reloads " + c.Ingest.Hold.String())
+func (f *fake) Reload(c *config.Config) (commit func(), err error) {
+	if f.picky && c.Ingest.Hold < 2*time.Second {
+		f.journal.add(f.name + " refuses")
+		return nil, errors.New("too short")
+	}
+	return func() { f.journal.add(f.name + " reloads " + c.Ingest.Hold.String()) }, nil
 }
 
 func testProcess(t *testing.T, loader config.Loader) *Process {
 	t.Helper()
-	p, err := newProcess("test", loader, io.Discard, false)
+	p, err := newProcess(loader, io.Discard, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +100,7 @@ func TestServicesStopInOrder(t *testing.T) {
 	p := testProcess(t, config.Loader{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.run(ctx, []Service{&fake{"a", &j, nil}, &fake{"b", &j, nil}, &fake{"c", &j, nil}}) }()
+	go func() { done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j}, &fake{name: "c", journal: &j}}) }()
 	await(t, func() bool { return len(j.all()) == 3 })
 	cancel()
 	if err := <-done; err != nil {
@@ -110,7 +115,7 @@ func TestOneFailureStopsAll(t *testing.T) {
 	var j journal
 	broken := errors.New("broken")
 	p := testProcess(t, config.Loader{})
-	err := p.run(t.Context(), []Service{&fake{"a", &j, nil}, &fake{"b", &j, broken}})
+	err := p.run(t.Context(), []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j, fail: broken}})
 	if !errors.Is(err, broken) || !slices.Contains(j.all(), "a stops") {
 		t.Errorf("%v after %v", err, j.all())
 	}
@@ -128,10 +133,15 @@ func TestReloadReachesServices(t *testing.T) {
 	p := testProcess(t, config.Loader{Files: []string{file}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.run(ctx, []Service{&fake{"a", &j, nil}}) }()
-	await(t, func() bool { return len(j.all()) == 1 })
+	go func() { done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j, picky: true}}) }()
+	await(t, func() bool { return len(j.all()) == 2 })
+	write("ingest: {hold: 1s}\n")
+	await(t, func() bool { return slices.Contains(j.all(), "b refuses") })
 	write("ingest: {hold: 2s}\n")
-	await(t, func() bool { return slices.Contains(j.all(), "a reloads 2s") })
+	await(t, func() bool { return slices.Contains(j.all(), "b reloads 2s") })
+	if got := j.all(); !slices.Contains(got, "a reloads 2s") || slices.Contains(got, "a reloads 1s") {
+		t.Errorf("not whole or not at all: %v", got)
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)

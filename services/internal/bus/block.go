@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -39,7 +41,8 @@ type BlockWriter struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 	wake    chan struct{}
-	room    *semaphore.Weighted // of maxWaiting bytes; first come, first served
+	room    *semaphore.Weighted   // of maxWaiting bytes; first come, first served
+	trouble atomic.Pointer[error] // why the last try to store a block failed
 
 	mu      sync.Mutex
 	closed  bool
@@ -69,9 +72,10 @@ func NewBlockWriter(c *Conn, shard string) *BlockWriter {
 }
 
 // Append returns nil when every request is stored; a request's body is at most
-// wire.MaxBlock bytes, and is not used any more when Append returns. When ctx
-// ends first, an *UnsettledError says that requests may still be stored, and a
-// *RetryError that they are not and will not be. A *PermanentError is about
+// wire.MaxBlock bytes, and is not used any more when Append returns. When ctx, or
+// the time of Close, ends first, an *UnsettledError says that requests may be
+// stored, and any other *RetryError that they are not and will not be. Both tell
+// what keeps blocks from being stored. A *PermanentError is about
 // these requests alone: one that cannot be encoded harms no other's block. After
 // Close, it fails with ErrClosed.
 func (w *BlockWriter) Append(ctx context.Context, requests ...*drainlinev1.Request) error {
@@ -87,18 +91,36 @@ func (w *BlockWriter) Append(ctx context.Context, requests ...*drainlinev1.Reque
 	}
 	select {
 	case err := <-a.outcome:
-		return err
+		return a.known(err)
 	case <-ctx.Done():
 	}
 	if w.withdraw(a) {
-		return &RetryError{Err: fmt.Errorf("%s: %w", w.subject, context.Cause(ctx))}
+		return &RetryError{Err: w.late(ctx)}
 	}
 	select {
 	case err := <-a.outcome:
-		return err
+		return a.known(err)
 	default:
-		return &UnsettledError{Err: context.Cause(ctx), outcome: a.outcome}
+		return &UnsettledError{Err: w.late(ctx), outcome: a.outcome}
 	}
+}
+
+// known is what Append returns for an outcome. A block that Close gave up may
+// have been stored.
+func (a *appended) known(err error) error {
+	if _, ok := errors.AsType[*RetryError](err); ok {
+		a.outcome <- err
+		return &UnsettledError{Err: err, outcome: a.outcome}
+	}
+	return err
+}
+
+// late says why there is no outcome although ctx has ended.
+func (w *BlockWriter) late(ctx context.Context) error {
+	if reason := w.trouble.Load(); reason != nil {
+		return fmt.Errorf("%s: %w: %w", w.subject, *reason, context.Cause(ctx))
+	}
+	return fmt.Errorf("%s: %w", w.subject, context.Cause(ctx))
 }
 
 func newAppended(requests []*drainlinev1.Request) (*appended, error) {
@@ -130,7 +152,7 @@ func (a *appended) weight() int64 { return min(int64(len(a.encoded)), maxWaiting
 
 func (w *BlockWriter) enqueue(ctx context.Context, a *appended) error {
 	if err := w.room.Acquire(ctx, a.weight()); err != nil {
-		return &RetryError{Err: fmt.Errorf("%s: %d MiB wait already: %w", w.subject, maxWaiting>>20, context.Cause(ctx))}
+		return &RetryError{Err: fmt.Errorf("%d MiB wait already: %w", maxWaiting>>20, w.late(ctx))}
 	}
 	w.mu.Lock()
 	closed := w.closed
@@ -167,8 +189,7 @@ func (w *BlockWriter) withdraw(a *appended) bool {
 }
 
 // Close stores what waits until ctx ends, then stops. What has no answer by then
-// gets a *RetryError as its outcome, although the block that was on its way may
-// yet be stored.
+// is unsettled for ever: the block that was on its way may yet be stored.
 func (w *BlockWriter) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
@@ -181,7 +202,7 @@ func (w *BlockWriter) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		w.stop()
 		<-w.done
-		return &RetryError{Err: fmt.Errorf("%s: %w", w.subject, context.Cause(ctx))}
+		return &RetryError{Err: w.late(ctx)}
 	}
 }
 
@@ -211,7 +232,11 @@ func (w *BlockWriter) run(ctx context.Context) {
 			block = append(block, m.of.encoded[m.begin:m.end]...)
 		}
 		payload = wire.Seal(payload[:0], block)
-		w.settle(members, w.conn.Publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}))
+		err := w.conn.publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}, func(err error) { w.trouble.Store(&err) })
+		if err == nil {
+			w.trouble.Store(nil)
+		}
+		w.settle(members, err)
 		clear(members)
 	}
 }

@@ -28,6 +28,15 @@ const (
 	pingsUnheard   = 2
 	reconnectWait  = 100 * time.Millisecond
 	reconnectTries = -1
+
+	// denialTime is how long a denial counts. What is tried on is denied again
+	// sooner; what was a try once must not hold back a service for ever.
+	denialTime = time.Minute
+
+	// Whether there is JetStream is asked on this subject, for so long at most. A
+	// user who may not ask may still be allowed all that is needed.
+	accountInfo     = "$JS.API.INFO"
+	accountInfoTime = time.Second
 )
 
 // Options say how to reach the bus.
@@ -55,9 +64,16 @@ type Conn struct {
 	local  bool
 	closed chan struct{}
 	link   atomic.Pointer[link] // nil while the connection is away
-	denied atomic.Pointer[string]
+	denied atomic.Pointer[denial]
 	said   atomic.Pointer[string] // the error that was logged last
 	failed atomic.Pointer[error]  // why the last try to connect failed
+	stalls stalls
+}
+
+// denial is a permission that was missing.
+type denial struct {
+	text string
+	at   time.Time
 }
 
 // link is the time between a connect and the next disconnect. It is kept here
@@ -152,7 +168,10 @@ func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	text := err.Error()
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		c.denied.Store(&text)
+		if strings.Contains(text, `"`+accountInfo+`"`) {
+			return
+		}
+		c.denied.Store(&denial{text: text, at: time.Now()})
 	}
 	if said := c.said.Swap(&text); said != nil && *said == text {
 		return
@@ -184,6 +203,12 @@ func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) e
 		return fmt.Errorf("%s: %w", c.where(o), err)
 	}
 	c.js = js
+	asked, done := context.WithTimeout(ctx, accountInfoTime)
+	defer done()
+	_, err = js.AccountInfo(asked)
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return fmt.Errorf("%s: the server has no JetStream: enable it: %w", c.where(o), err)
+	}
 	return nil
 }
 
@@ -226,13 +251,13 @@ func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 // Names are the names of streams and subjects on this bus.
 func (c *Conn) Names() wire.Names { return c.names }
 
-// Healthy returns nil while the bus is connected and denies nothing.
+// Healthy returns nil while the bus is connected and has denied nothing for a minute.
 func (c *Conn) Healthy() error {
 	if c.link.Load() == nil {
 		return errors.New("bus is not connected")
 	}
-	if text := c.denied.Load(); text != nil {
-		return fmt.Errorf("bus denies: %s", *text)
+	if d := c.denied.Load(); d != nil && time.Since(d.at) < denialTime {
+		return fmt.Errorf("bus denies: %s", d.text)
 	}
 	return nil
 }

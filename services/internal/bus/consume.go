@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,8 +21,9 @@ const (
 	// MaxAckPending bounds what all instances of a service hold together, in messages.
 	MaxAckPending = 4096
 
-	// DefaultPrefetch bounds what one Consumer holds, in bytes of payload.
-	DefaultPrefetch = 16 << 20
+	// prefetch bounds what one Consumer holds, in bytes of payload. It is more than
+	// all fetchers ask for at a time.
+	prefetch = 2 * fetchers * fetchBytes
 )
 
 // ConsumerOptions name a durable consumer.
@@ -30,9 +32,6 @@ type ConsumerOptions struct {
 	Durable string
 	// Stage that dead letters are written for.
 	Stage string
-	// MaxBytes bounds the payloads held at a time; zero is DefaultPrefetch. It is
-	// at least what one fetch asks for, 4 MiB.
-	MaxBytes int64
 }
 
 // Consumer takes messages from a durable pull consumer that all instances of a
@@ -58,19 +57,18 @@ type Consumer struct {
 	acked recent
 	// Messages given back here are survivable, however often they are delivered.
 	released recent
+
+	served atomic.Int64 // the server's AckWait, for dispatch; zero until it is known
+	newer  Alarm
 }
 
 // Consume starts to fetch from a consumer that exists (see package topology).
 // Close it.
 func (c *Conn) Consume(o ConsumerOptions) *Consumer {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = DefaultPrefetch
-	}
-	o.MaxBytes = max(o.MaxBytes, fetchBytes)
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &Consumer{
 		conn: c, o: o, log: c.log.With("stream", o.Stream),
-		budget:  semaphore.NewWeighted(o.MaxBytes),
+		budget:  semaphore.NewWeighted(prefetch),
 		fetched: make(chan *Delivery), out: make(chan *Delivery),
 		ackWait: make(chan time.Duration), changed: make(chan struct{}, 1),
 		stop: cancel, stopped: ctx.Done(),
@@ -225,7 +223,8 @@ func (k *Consumer) answer(what string, err error) {
 	}
 }
 
-// forget ends the hold on d and reports whether there was one.
+// forget ends the hold on d, remembers how if that matters, and reports whether
+// there was one.
 func (k *Consumer) forget(d *Delivery, done *recent) bool {
 	k.mu.Lock()
 	if k.held[d.ID] != d {
@@ -236,7 +235,9 @@ func (k *Consumer) forget(d *Delivery, done *recent) bool {
 	if d.taken {
 		k.taken--
 	}
-	done.add(d.ID)
+	if done != nil {
+		done.add(d.ID)
+	}
 	k.mu.Unlock()
 	k.budget.Release(d.size())
 	select {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -8,6 +9,13 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 )
+
+// ReasonDamaged is the reason code of a message that is not what was published.
+const ReasonDamaged = "damaged"
+
+// newerPause is how long a message of a newer schema is left to instances that
+// have been upgraded.
+const newerPause = 30 * time.Second
 
 // Delivery is one message, held until Ack or Release. A held message is kept
 // alive: the server gives it to nobody else while its holder runs.
@@ -44,6 +52,21 @@ func newDelivery(k *Consumer, msg jetstream.Msg) *Delivery {
 }
 
 func (d *Delivery) size() int64 { return int64(len(d.Payload)) }
+
+// Open returns the sealed message in the payload, inflated into buf if that is
+// large enough. One of a newer schema is released, with an alarm once a minute,
+// and the error is ErrNewer; any other error says that the message is damaged.
+func (d *Delivery) Open(buf []byte) ([]byte, error) {
+	message, err := wire.Open(buf, d.Payload)
+	if _, newer := errors.AsType[*wire.NewerSchemaError](err); newer {
+		if d.consumer.newer.Due() {
+			d.consumer.log.Error("a message waits for an instance that can read it", "id", d.ID, "error", err)
+		}
+		d.Release(newerPause)
+		return nil, ErrNewer
+	}
+	return message, err //nolint:wrapcheck // the reason of a dead letter, as it is
+}
 
 // Ack says that every event in the message is delivered, dead or dropped.
 func (d *Delivery) Ack() {

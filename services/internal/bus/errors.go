@@ -1,9 +1,6 @@
 package bus
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
 // ErrClosed is what a Consumer and a BlockWriter return once they are closed.
 var ErrClosed = errors.New("bus: closed")
@@ -14,11 +11,7 @@ var errAway = errors.New("not connected")
 // RetryError says that the bus did not confirm a message for a reason that may
 // pass: it is unreachable, slow or full. The same id may be published again,
 // and must be, since a try without an answer may yet have been stored.
-type RetryError struct {
-	// After is how long to wait before another try; zero leaves it to the caller.
-	After time.Duration
-	Err   error
-}
+type RetryError struct{ Err error }
 
 func (e *RetryError) Error() string { return "bus does not store: " + e.Err.Error() }
 func (e *RetryError) Unwrap() error { return e.Err }
@@ -29,8 +22,13 @@ type PermanentError struct{ Err error }
 func (e *PermanentError) Error() string { return "bus refuses: " + e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// UnsettledError says that the caller's time was up while its requests were on
-// their way: they may be stored later. Done gives the outcome when it is known.
+// ErrNewer is what Delivery.Open returns for a message of a newer schema, which it
+// has released.
+var ErrNewer = errors.New("bus: message of a newer schema")
+
+// UnsettledError says that the caller's time, or the writer's, was up while its
+// requests were on their way: they may be stored, or may be later. Done gives the
+// outcome when it is known.
 type UnsettledError struct {
 	Err     error
 	outcome <-chan error
@@ -39,5 +37,6 @@ type UnsettledError struct {
 func (e *UnsettledError) Error() string { return "bus has not answered yet: " + e.Err.Error() }
 func (e *UnsettledError) Unwrap() error { return e.Err }
 
-// Done delivers one value, the outcome: nil when the requests have been stored.
+// Done delivers one value, the outcome: nil when the requests have been stored,
+// and a *RetryError when nobody will ever know.
 func (e *UnsettledError) Done() <-chan error { return e.outcome }

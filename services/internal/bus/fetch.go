@@ -59,8 +59,10 @@ func (k *Consumer) fetch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", k.o.Durable, err)
 	}
+	wait := consumer.CachedInfo().Config.AckWait
+	k.served.Store(int64(wait))
 	select {
-	case k.ackWait <- consumer.CachedInfo().Config.AckWait:
+	case k.ackWait <- wait:
 	case <-ctx.Done():
 	}
 	for ctx.Err() == nil {

@@ -44,6 +44,12 @@ type Msg struct {
 // ctx ends (*RetryError). What can never be stored comes back at once
 // (*PermanentError). Payload must not change until Publish returns.
 func (c *Conn) Publish(ctx context.Context, m Msg) error {
+	return c.publish(ctx, m, func(error) {})
+}
+
+// publish is Publish, and calls failed with the reason of each try that is to be
+// followed by another.
+func (c *Conn) publish(ctx context.Context, m Msg, failed func(error)) error {
 	out := &nats.Msg{Subject: m.Subject, Data: m.Payload, Header: nats.Header{wire.HeaderMsgID: {m.ID.String()}}}
 	if m.Traceparent != "" {
 		out.Header[wire.HeaderTraceparent] = []string{m.Traceparent}
@@ -55,10 +61,12 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 	if c.local {
 		try = publishTryLocal
 	}
+	began := time.Now()
 	var reason error
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
 		err := c.publishOnce(ctx, out, try)
 		if err == nil {
+			c.stalls.worked(c.log, m.Subject)
 			return nil
 		}
 		if isPermanent(err) {
@@ -67,6 +75,8 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 		if reason == nil || ctx.Err() == nil {
 			reason = err // a try that ctx ended knows less than the one before
 		}
+		failed(reason)
+		c.stalls.failed(c.log, m.Subject, began, reason)
 		if errors.Is(err, errAway) {
 			pause = reconnectWait
 		}
@@ -75,7 +85,7 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 		case <-c.closed:
 			return &RetryError{Err: fmt.Errorf("%s: %w", m.Subject, ErrClosed)}
 		case <-ctx.Done():
-			return &RetryError{After: pause, Err: fmt.Errorf("%s: %w", m.Subject, reason)}
+			return &RetryError{Err: fmt.Errorf("%s: %w", m.Subject, reason)}
 		}
 	}
 }

@@ -39,15 +39,20 @@ func (k *Consumer) isSuspect(d *Delivery) bool {
 }
 
 // try hands d out when nothing else is in hand and waits until it is settled. A
-// message that was tried so before, and nobody survived, is buried instead.
+// message that was tried so before, and nobody survived, is buried instead; one
+// that somebody may be trying still, with his connection away, is put off.
 func (k *Consumer) try(ctx context.Context, d *Delivery) {
 	k.log.Warn("message was delivered without an answer before, processing it alone", "id", d.ID, "attempts", d.Attempts)
 	if !k.awaitEmpty(ctx) {
 		return
 	}
-	note, err := k.readNote(ctx, d)
+	note, age, err := k.readNote(ctx, d)
 	if err == nil && note == noteTried {
-		k.bury(ctx, d)
+		if left := 2*k.serverWait() - age; left > 0 {
+			k.putOff(d, left)
+		} else {
+			k.bury(ctx, d)
+		}
 		return
 	}
 	if err == nil {
@@ -56,10 +61,9 @@ func (k *Consumer) try(ctx context.Context, d *Delivery) {
 	if err != nil {
 		k.log.Error("nothing is noted of a suspect: if the process dies of it, it will again", "id", d.ID, "error", err)
 	}
-	if !k.handOut(ctx, d) {
-		return
+	if k.handOut(ctx, d) {
+		k.awaitEmpty(ctx)
 	}
-	k.awaitEmpty(ctx)
 	k.mu.Lock()
 	acked := k.acked.has(d.ID)
 	k.mu.Unlock()
@@ -71,6 +75,22 @@ func (k *Consumer) try(ctx context.Context, d *Delivery) {
 	}
 }
 
+// serverWait is the AckWait of the durable, after which the server gives a held
+// message to somebody else when it hears nothing of its holder.
+func (k *Consumer) serverWait() time.Duration {
+	if wait := time.Duration(k.served.Load()); wait > 0 {
+		return wait
+	}
+	return AckWait
+}
+
+// putOff gives a suspect back, which it stays.
+func (k *Consumer) putOff(d *Delivery, delay time.Duration) {
+	if k.forget(d, nil) {
+		k.answer("put off", d.msg.NakWithDelay(min(delay, 2*k.serverWait())))
+	}
+}
+
 // bury makes a dead letter of a message that nobody survives.
 func (k *Consumer) bury(ctx context.Context, d *Delivery) {
 	err := k.conn.Dead(ctx, d.Dead(k.o.Stage, ReasonCrashes,
@@ -78,6 +98,7 @@ func (k *Consumer) bury(ctx context.Context, d *Delivery) {
 	if err != nil {
 		if ctx.Err() == nil {
 			k.log.Error("dead letter is not stored, the message stays on the bus", "id", d.ID, "error", err)
+			k.putOff(d, k.serverWait())
 		}
 		return
 	}
@@ -85,22 +106,22 @@ func (k *Consumer) bury(ctx context.Context, d *Delivery) {
 	d.Ack()
 }
 
-// readNote returns the last note of d, if there is one.
-func (k *Consumer) readNote(ctx context.Context, d *Delivery) (string, error) {
+// readNote returns the last note of d, if there is one, and its age.
+func (k *Consumer) readNote(ctx context.Context, d *Delivery) (note string, age time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, noteTime)
 	defer cancel()
 	s, err := k.conn.js.Stream(ctx, k.conn.names.SuspectStream())
 	if err != nil {
-		return "", fmt.Errorf("stream %s: %w", k.conn.names.SuspectStream(), err)
+		return "", 0, fmt.Errorf("stream %s: %w", k.conn.names.SuspectStream(), err)
 	}
 	m, err := s.GetLastMsgForSubject(ctx, k.conn.names.SuspectSubject(k.o.Stage, d.ID))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return "", nil
+		return "", 0, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("stream %s: %w", k.conn.names.SuspectStream(), err)
+		return "", 0, fmt.Errorf("stream %s: %w", k.conn.names.SuspectStream(), err)
 	}
-	return string(m.Data), nil
+	return string(m.Data), time.Since(m.Time), nil
 }
 
 func (k *Consumer) writeNote(ctx context.Context, d *Delivery, note string) error {
