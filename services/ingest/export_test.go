@@ -1,9 +1,19 @@
 package ingest
 
-import "net/http"
+import (
+	"net/http"
 
-// Server lets tests look at the HTTP server and shorten its times before Run.
-func (i *Ingest) Server() *http.Server { return i.server }
+	"github.com/drainline/drainline/proto/wire"
+)
+
+// Server lets tests look at the HTTP server.
+func (i *Ingest) Server() *http.Server { return i.server.Server }
+
+// Tell has the other instances told of a request.
+func (i *Ingest) Tell(id wire.ID) { i.store.gossip.tell(id) }
+
+// Told tells what is untold.
+func (i *Ingest) Told() { i.store.gossip.send(nil) }
 
 // Remembered is the number of requests that would be recognised.
 func (i *Ingest) Remembered() int { return i.store.index.Len() }

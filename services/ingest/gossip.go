@@ -24,7 +24,7 @@ const (
 	// comes on top is not told, which can cost a duplicate.
 	maxMessage = 64 << 10
 	maxUntold  = 1 << 20
-	// recalling bounds reading back what one stream holds.
+	// recalling bounds reading back what the streams hold.
 	recalling = 3 * time.Second
 )
 
@@ -74,7 +74,10 @@ func (g *gossip) tell(id wire.ID) {
 	first := len(g.untold) == idLength
 	g.mu.Unlock()
 	if first {
-		g.wake <- struct{}{} // has room: run took the last one before it emptied untold
+		select {
+		case g.wake <- struct{}{}:
+		default: // run has left
+		}
 	}
 }
 
@@ -119,10 +122,8 @@ func (g *gossip) close() {
 }
 
 // recall learns the requests that a stream still holds, so that a retry of one is
-// recognised after a restart. It does what it can in three seconds.
+// recognised after a restart. It does what it can until ctx ends.
 func recall(ctx context.Context, b *bus.Conn, stream string, index *seen.Index, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, recalling)
-	defer cancel()
 	var (
 		message []byte
 		block   drainlinev1.RawBlock

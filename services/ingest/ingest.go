@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +48,7 @@ type Ingest struct {
 	settings atomic.Pointer[settings]
 	store    *store
 	door     *door.Door
-	server   *http.Server
+	server   *door.Server
 	listener net.Listener
 }
 
@@ -80,7 +79,7 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 	}
 	i.settings.Store(s)
 	i.door = door.New(door.Options{
-		Store: i.store, Healthy: healthy, Memory: door.DefaultMemory, Counts: i.counts, Log: o.Log,
+		Store: i.store, Healthy: healthy, Counts: i.counts, Log: o.Log,
 	}, s.door)
 	i.server = door.NewServer(i.door, o.Log)
 	return i, nil
@@ -91,7 +90,10 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 // seconds.
 func (i *Ingest) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- i.server.Serve(i.listener) }()
+	go func() {
+		served <- i.server.Serve(i.listener)
+		close(served)
+	}()
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -100,8 +102,10 @@ func (i *Ingest) Run(ctx context.Context) error {
 	}
 	end := context.WithoutCancel(ctx)
 	i.closeDoor(end)
-	flush, cancel := context.WithTimeout(end, flushing)
+	flush, cancel := context.WithTimeout(end, flushing) // more than the longest hold, too
 	defer cancel()
+	<-served
+	i.server.Wait() // what was cut off may still be storing
 	if err := i.store.close(flush); err != nil {
 		i.log.Warn("requests that were on their way are not stored, their senders were told so", "error", err)
 	}

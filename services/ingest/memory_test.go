@@ -3,37 +3,106 @@ package ingest_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest"
 )
 
-// Bodies share 32 MiB: who finds no room is held, and taken when there is some.
+// hog begins a body of that length, of which sent bytes come.
+func hog(t *testing.T, addr string, length, sent int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s",
+		basic(":"+secret), length, strings.Repeat("x", sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// Large bodies share half of the memory: who finds no room is held, and taken
+// when there is some. Small ones need not care.
 func TestBodiesShareTheirMemory(t *testing.T) {
 	t.Parallel()
 	c := settings()
 	c.Ingest.Logplex.MaxBody = 64 << 20
 	conn := connect(t, nats(t, t.TempDir(), -1), c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
-	hog, err := net.Dial("tcp", i.addr)
-	if err != nil {
+	first := hog(t, i.addr, 64<<20, 1<<20)
+	large := bytes.Repeat(vector(t, "N1"), 5000)
+	h := headers("Logplex-Frame-Id", "-")
+	eventually(t, "there is no room for a second", func() bool { return i.post(h, large) == 503 })
+	if got := i.post(h, vector(t, "N1")); got != 204 {
+		t.Errorf("a small one: answered %d", got)
+	}
+	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	defer hog.Close()
-	fmt.Fprintf(hog, "POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n", basic(":"+secret), 64<<20)
-	eventually(t, "the first has come", func() bool { return i.Counts().Requests.Load() == 1 })
-	post := func() int {
-		status, _, _, err := i.do(http.MethodPost, "/logs", headers(), bytes.NewReader(vector(t, "N1")))
-		if err != nil {
-			t.Fatal(err)
+	eventually(t, "there is room again", func() bool { return i.post(h, large) == 204 })
+}
+
+// What is only announced takes no room.
+func TestAnnouncedBodiesHinderNobody(t *testing.T) {
+	t.Parallel()
+	i, _ := start(t)
+	const hogs = 100
+	for range hogs {
+		hog(t, i.addr, 8<<20, 0)
+	}
+	eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == hogs })
+	for _, frames := range []int{1, 1000, 50_000} {
+		if got := i.post(headers("Logplex-Frame-Id", "-"), bytes.Repeat(vector(t, "N1"), frames)); got != 204 {
+			t.Errorf("%d frames: answered %d", frames, got)
 		}
-		return status
 	}
-	eventually(t, "there is no room for a second", func() bool { return post() == 503 })
-	if err := hog.Close(); err != nil {
-		t.Fatal(err)
+}
+
+// Chunked bodies do not say how long they are, gzipped ones not how long they get.
+func TestLargeBodiesOfUnknownLength(t *testing.T) {
+	t.Parallel()
+	line := line(strings.Repeat("x", 10_000))
+	for _, c := range []struct {
+		name    string
+		maxBody config.Bytes
+		frames  int
+		senders int
+		gzip    bool
+	}{
+		{"16 chunked of 5 MB at once", 8 << 20, 500, 16, false},
+		{"16 gzipped of 5 MB at once", 8 << 20, 500, 16, true},
+		{"one chunked of 20 MB", 64 << 20, 2000, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := settings()
+			s.Ingest.Hold = 4 * time.Second
+			s.Ingest.Logplex.MaxBody = c.maxBody
+			i := run(t, open(t, ingest.Options{Config: s, Bus: connect(t, nats(t, t.TempDir(), -1), s)}))
+			body, h := bytes.Repeat(line, c.frames), headers("Logplex-Frame-Id", "-")
+			if c.gzip {
+				body, h = gzipped(t, body), headers("Logplex-Frame-Id", "-", "Content-Encoding", "gzip")
+			}
+			var senders sync.WaitGroup
+			for range c.senders {
+				senders.Go(func() {
+					status, text, _, err := i.do(http.MethodPost, "/logs", h, io.NopCloser(bytes.NewReader(body)))
+					if err != nil || status != 204 {
+						t.Errorf("answered %d %q %v", status, text, err)
+					}
+				})
+			}
+			senders.Wait()
+		})
 	}
-	eventually(t, "there is room again", func() bool { return post() == 204 })
 }

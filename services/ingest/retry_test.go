@@ -196,13 +196,27 @@ func TestRestartRemembersWhatIsOnTheBus(t *testing.T) {
 func full(t *testing.T) (*instance, *bus.Conn) {
 	t.Helper()
 	c := settings()
-	c.Bus.Raw.MaxBytes = 4 << 10
 	conn := connect(t, nats(t, t.TempDir(), -1), c)
+	narrow(t, conn)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	if got := i.post(headers("Logplex-Frame-Id", "0"), incompressible()); got != 204 {
 		t.Fatalf("answered %d", got)
 	}
 	return i, conn
+}
+
+// narrow leaves the stream room for 4 KiB.
+func narrow(t *testing.T, conn *bus.Conn) {
+	t.Helper()
+	s, err := conn.JetStream().Stream(t.Context(), conn.Names().RawStream("s0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrowed := s.CachedInfo().Config
+	narrowed.MaxBytes = 4 << 10
+	if _, err := conn.JetStream().UpdateStream(t.Context(), narrowed); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func incompressible() []byte {
@@ -255,8 +269,8 @@ func TestRetryWaitsForTheFirstTry(t *testing.T) {
 	t.Parallel()
 	c := settings()
 	c.Ingest.Hold = 4 * time.Second
-	c.Bus.Raw.MaxBytes = 4 << 10
 	conn := connect(t, nats(t, t.TempDir(), -1), c)
+	narrow(t, conn)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	if got := i.post(headers("Logplex-Frame-Id", "0"), incompressible()); got != 204 {
 		t.Fatalf("answered %d", got)
@@ -373,5 +387,35 @@ func TestUnhealthy(t *testing.T) {
 	healthy <- context.DeadlineExceeded // a short trouble is waited for
 	if got := i.post(headers(), vector(t, "N1")); got != 204 {
 		t.Errorf("answered %d", got)
+	}
+}
+
+// An instance that stops has nobody left to tell, and no reason to wait.
+func TestTellingAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	i, _ := start(t)
+	if err := i.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		i.Tell(wire.RandomID())
+		i.Told()
+	}
+}
+
+// A bus that does not answer delays the start by three seconds, however many
+// streams it has.
+func TestRecallHasOneDeadline(t *testing.T) {
+	t.Parallel()
+	c := settings()
+	c.Bus.Raw.Shards, c.Bus.Raw.MaxBytes = 16, 16<<20
+	s := nats(t, t.TempDir(), -1)
+	conn := connect(t, s, c)
+	s.Shutdown()
+	s.WaitForShutdown()
+	began := time.Now()
+	run(t, open(t, ingest.Options{Config: c, Bus: conn}))
+	if took := time.Since(began); took > 16*3*time.Second/2 {
+		t.Errorf("the start took %v", took)
 	}
 }

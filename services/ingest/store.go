@@ -27,6 +27,8 @@ type store struct {
 
 func newStore(ctx context.Context, b *bus.Conn, shards int, counts *Counts, log *slog.Logger) (*store, error) {
 	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
+	ctx, cancel := context.WithTimeout(ctx, recalling)
+	defer cancel()
 	var err error
 	if s.gossip, err = newGossip(ctx, b, s.index, log); err != nil {
 		return nil, err
@@ -46,22 +48,17 @@ func (s *store) Store(ctx context.Context, p *door.Parcel) error {
 		mine, theirs, landed := s.claim(p, parts)
 		err := s.append(ctx, p, mine)
 		if late, ok := errors.AsType[*bus.UnsettledError](err); ok {
-			s.late.Go(func() {
-				s.settle(p, mine, <-late.Done())
-				p.Body.Release()
-			})
+			s.late.Go(func() { s.settle(p, mine, <-late.Done()) })
 			return err
 		}
 		s.settle(p, mine, err)
 		if err != nil || len(theirs) == 0 {
-			p.Body.Release()
 			return err
 		}
 		select {
 		case <-landed:
 			parts = theirs // stored by now, or ours to store
 		case <-ctx.Done():
-			p.Body.Release()
 			return fmt.Errorf("an earlier try of the request is not stored yet: %w", ctx.Err())
 		}
 	}
@@ -90,6 +87,9 @@ func (s *store) claim(p *door.Parcel, parts []door.Part) (mine, theirs []door.Pa
 	return mine, theirs, landed
 }
 
+// append stores parts with one group commit. Parts in different blocks have one
+// outcome: when the block of one fails, so does the request, and its retry stores
+// the others again.
 func (s *store) append(ctx context.Context, p *door.Parcel, parts []door.Part) error {
 	if len(parts) == 0 {
 		return nil
@@ -110,7 +110,8 @@ func (s *store) writer(shard string) *bus.BlockWriter {
 	return s.writers[n]
 }
 
-// settle is told what became of claimed parts.
+// settle is told what became of claimed parts. Their bodies may be gone: only how
+// long they were can be asked.
 func (s *store) settle(p *door.Parcel, parts []door.Part, err error) {
 	for _, part := range parts {
 		if err == nil {

@@ -82,7 +82,7 @@ func (d *destination) bury(ctx context.Context, draining <-chan struct{}, letter
 
 // burials follows whether dead letters can be stored.
 type burials struct {
-	alarm alarm
+	alarm bus.Alarm
 
 	mu     sync.Mutex
 	reason error
@@ -93,7 +93,7 @@ func (b *burials) note(err error) bool {
 	b.mu.Lock()
 	b.reason = err
 	b.mu.Unlock()
-	return err != nil && b.alarm.due()
+	return err != nil && b.alarm.Due()
 }
 
 func (b *burials) trouble() error {

@@ -29,8 +29,7 @@ type destination struct {
 	meters   *meters
 	latency  *latency
 	gzip     *batch.Gzip
-	alarm    alarm
-	refusals alarm
+	refusals bus.Alarm
 	burials  burials
 	channel  string
 	version  string

@@ -3,7 +3,6 @@ package shipper
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
@@ -11,12 +10,6 @@ import (
 )
 
 const (
-	// reasonDamaged is the reason code of a message that is not what was published.
-	reasonDamaged = "damaged"
-	// newerDelay is how long a message of a newer schema is left to instances that
-	// have been upgraded.
-	newerDelay = 30 * time.Second
-
 	// One delivery is packed while the next is being decoded.
 	decoders = 2
 	// What a decoder keeps for the next delivery: room for several times the usual
@@ -104,7 +97,7 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 }
 
 func (o *opened) decode(delivery *bus.Delivery) error {
-	message, err := wire.Open(o.message, delivery.Payload)
+	message, err := delivery.Open(o.message)
 	if err != nil {
 		return err
 	}
@@ -117,15 +110,11 @@ func (o *opened) decode(delivery *bus.Delivery) error {
 
 // reject settles a delivery that cannot be read.
 func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, err error) bool {
-	d := in.destination
-	if _, ok := errors.AsType[*wire.NewerSchemaError](err); ok {
-		if d.alarm.due() {
-			d.log.Error("a message waits for an instance that can read it", "id", delivery.ID, "error", err)
-		}
-		delivery.Release(newerDelay)
+	if errors.Is(err, bus.ErrNewer) {
 		return true
 	}
-	letter := delivery.Dead(wire.StageShipper, reasonDamaged, err.Error())
+	d := in.destination
+	letter := delivery.Dead(wire.StageShipper, bus.ReasonDamaged, err.Error())
 	letter.Destination = d.name
 	if !d.bury(ctx, ctx.Done(), letter) {
 		return false

@@ -253,7 +253,10 @@ func TestReloadFails(t *testing.T) {
 }
 
 // reload puts a configuration in force that can be used.
-func reload(t *testing.T, s *Shipper, c *config.Config) {
+func reload(t *testing.T, s interface {
+	Reload(c *config.Config) (func(), error)
+}, c *config.Config,
+) {
 	t.Helper()
 	commit, err := s.Reload(c)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 
+	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
@@ -28,9 +30,23 @@ func (s *shipment) reset(l batch.Limits) {
 }
 
 // ship delivers every event of the request, or makes a dead letter of it, and
-// settles. When it has to give up it settles nothing: what the deliveries hold
-// comes again.
+// settles. When it has to give up, the deliveries go back to the bus: whoever
+// ships next has them at once, and need not wait until the bus misses them.
 func (s *shipment) ship(ctx context.Context) {
+	d := s.destination
+	if !s.carry(ctx) {
+		s.request.GiveBack()
+		return
+	}
+	d.latency.record(s.request.OldestNS())
+	s.request.Settle()
+	if s.slowDown {
+		pause(d.settings().config.Retry.Initial, s.draining, nil)
+	}
+}
+
+// carry reports whether every event is delivered or dead.
+func (s *shipment) carry(ctx context.Context) bool {
 	d := s.destination
 	var source source
 	spans := []batch.Span{s.request.All()}
@@ -45,26 +61,38 @@ func (s *shipment) ship(ctx context.Context) {
 		case err == nil:
 			d.meters.delivered.Add(span.Len())
 		case !errors.As(err, &refused):
-			return
+			return false
 		case span.Len() > 1:
-			first, second := narrow(span, refused)
-			spans = append(spans, second, first)
+			spans = append(spans, narrow(span, refused)...)
 		case !s.buryEvent(ctx, span.From, refused, &source):
-			return
+			return false
 		}
 	}
-	d.latency.record(s.request.OldestNS())
-	s.request.Settle()
-	if s.slowDown {
-		pause(d.settings().config.Retry.Initial, s.draining, nil)
-	}
+	return true
 }
 
-// narrow splits a refused span, to find what in it was refused. Splunk names the
-// event (refused.Answer.InvalidEvent), counting from 0 or, for an incorrect index,
-// from 1, and may have indexed those before it; halving needs neither to be true.
-func narrow(span batch.Span, _ *endpoint.RefusedError) (first, second batch.Span) {
-	return span.Halves()
+// narrow splits a refused span of several events, to find what in it was refused;
+// the last part is to be sent first. Splunk names the event, counting from 0 or,
+// for an incorrect index, from 1, and may have indexed those before it: they are
+// sent once more and not, as by halving, again and again. Nothing is believed: the
+// named event is refused alone before it dies.
+func narrow(span batch.Span, refused *endpoint.RefusedError) []batch.Span {
+	named := refused.Answer.InvalidEvent
+	if refused.Answer.Code == hec.IncorrectIndex {
+		named--
+	}
+	if named < 0 || named >= span.Len() || refused.Status == http.StatusRequestEntityTooLarge {
+		first, second := span.Halves()
+		return []batch.Span{second, first}
+	}
+	named += span.From
+	var parts []batch.Span
+	for _, part := range []batch.Span{{From: named + 1, To: span.To}, {From: named, To: named + 1}, {From: span.From, To: named}} {
+		if part.Len() > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 // deliver sends a span until Splunk takes or refuses it (*endpoint.RefusedError).
@@ -118,7 +146,7 @@ func (s *shipment) buryEvent(ctx context.Context, event int, refused *endpoint.R
 	if !d.bury(ctx, s.draining, letter) {
 		return false
 	}
-	if d.refusals.due() {
+	if d.refusals.Due() {
 		d.log.Warn("Splunk refuses events, which are kept as dead letters", "error", refused)
 	}
 	return true

@@ -3,6 +3,8 @@ package transform
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/logplex"
@@ -10,44 +12,51 @@ import (
 
 // Reason codes of transform's dead letters.
 const (
-	// ReasonUnframed is the part of a Logplex body that is no frame, or follows a
+	// reasonUnframed is the part of a Logplex body that is no frame, or follows a
 	// frame whose length is wrong.
-	ReasonUnframed = "unframed"
-	// ReasonBadFrame is a frame without the header of a Logplex frame.
-	ReasonBadFrame = "bad_frame"
-	// ReasonUnsupported is a request of a kind this version does not read.
-	ReasonUnsupported = "unsupported"
-	// ReasonDamaged is a message that is not what was published.
-	ReasonDamaged = "damaged"
+	reasonUnframed = "unframed"
+	// reasonBadFrame is a frame without the header of a Logplex frame.
+	reasonBadFrame = "bad_frame"
+	// reasonUnsupported is a request of a kind this version does not read.
+	reasonUnsupported = "unsupported"
+	// reasonUnpublishable is a block of which a part can never be stored.
+	reasonUnpublishable = "unpublishable"
 )
 
-// Output is what one block becomes: everything in it has to be stored before
+// What a transformer keeps for the next block: room for several times the usual
+// one, in bytes and in requests or frames.
+const (
+	keptBuffer  = 8 * wire.MaxBlock
+	keptRecords = 16 << 10
+)
+
+// output is what one block becomes: everything in it has to be stored before
 // the block may be acknowledged.
-type Output struct {
-	Batches []SealedBatch
+type output struct {
+	Batches []sealedBatch
 	Dead    []*drainlinev1.DeadBlock
-	Counts  Counts
+	Counts  counts
 }
 
-// SealedBatch is an EventBatch ready to be published.
-type SealedBatch struct {
+// sealedBatch is an EventBatch ready to be published.
+type sealedBatch struct {
 	ID          wire.ID
 	Destination string
 	Events      int
 	Payload     []byte
 }
 
-// Counts say what became of one block's frames.
-type Counts struct {
+// counts say what became of one block's frames.
+type counts struct {
 	Requests int
 	Events   int
 	Bad      int // frames and unframed parts that are dead letters now
 }
 
-// Transformer turns blocks into event batches. It keeps buffers between blocks
+// transformer turns blocks into event batches. It keeps buffers between blocks
 // and is used by one goroutine at a time; what it returns is valid until its
 // next call.
-type Transformer struct {
+type transformer struct {
 	destinations []string
 	names        names
 	event        wire.Event
@@ -66,17 +75,18 @@ type encodedFrame struct {
 	end   int
 }
 
-// NewTransformer makes a Transformer that sends every event to each destination.
-func NewTransformer(destinations []string) *Transformer {
-	return &Transformer{destinations: destinations}
+// newTransformer makes a transformer that sends every event to each destination.
+func newTransformer(destinations []string) *transformer {
+	return &transformer{destinations: destinations}
 }
 
-// Transform is a pure function of the block: the same block gives the same
-// batches with the same ids again.
-func (t *Transformer) Transform(block *drainlinev1.RawBlock) Output {
+// transform is a pure function of the block: the same block gives the same
+// batches with the same ids again. It fails for a block that was never decoded
+// from bytes, in which strings may not be UTF-8.
+func (t *transformer) transform(block *drainlinev1.RawBlock) (output, error) {
 	t.origins, t.events, t.frames, t.used = t.origins[:0], t.events[:0], t.frames[:0], 0
 	var (
-		out   Output
+		out   output
 		dying dying
 		frame uint32
 	)
@@ -86,23 +96,48 @@ func (t *Transformer) Transform(block *drainlinev1.RawBlock) Output {
 		case drainlinev1.Encoding_ENCODING_FRAMES:
 			frame = t.request(r, frame, &dying)
 		case drainlinev1.Encoding_ENCODING_UNFRAMED:
-			dying.add(r, ReasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", r.GetBody())
+			dying.add(r, reasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", r.GetBody())
 		default:
-			dying.add(r, ReasonUnsupported,
+			dying.add(r, reasonUnsupported,
 				fmt.Sprintf("a body of encoding %v is not read by this version", r.GetEncoding()), r.GetBody())
 		}
 	}
 	out.Counts.Events = len(t.frames)
 	out.Counts.Bad = dying.count
-	out.Dead = dying.letters(wire.ToID(block.GetId()))
+	var err error
+	if out.Dead, err = dying.letters(wire.ToID(block.GetId())); err != nil {
+		return output{}, err
+	}
 	for _, d := range t.destinations {
 		out.Batches = t.seal(out.Batches, wire.ToID(block.GetId()), d, t.frames, 0)
 	}
-	return out
+	return out, nil
+}
+
+// trim lets go of buffers that a rare large block has made; what transform
+// returned is not used any more.
+func (t *transformer) trim() {
+	if cap(t.events) > keptBuffer {
+		t.events = nil
+	}
+	if cap(t.batch) > keptBuffer {
+		t.batch = nil
+	}
+	if cap(t.origins) > keptRecords || cap(t.frames) > keptRecords {
+		t.origins, t.frames = nil, nil
+	}
+	if usual := len(t.destinations); len(t.sealed) > usual { // batches were halved
+		t.sealed = append([][]byte(nil), t.sealed[:usual]...)
+	}
+	for i := range t.sealed {
+		if cap(t.sealed[i]) > keptBuffer {
+			t.sealed[i] = nil
+		}
+	}
 }
 
 // request encodes the events of one request and returns the number of the next frame.
-func (t *Transformer) request(r *drainlinev1.Request, frame uint32, dying *dying) uint32 {
+func (t *transformer) request(r *drainlinev1.Request, frame uint32, dying *dying) uint32 {
 	origin := wire.Origin{
 		RequestID: wire.ToID(r.GetId()), Door: r.GetDoor(), Credential: r.GetCredential(), DrainToken: r.GetDrainToken(),
 		ReceivedNS: r.GetReceivedNs(), Traceparent: r.GetTrace().GetTraceparent(), Tracestate: r.GetTrace().GetTracestate(),
@@ -119,7 +154,7 @@ func (t *Transformer) request(r *drainlinev1.Request, frame uint32, dying *dying
 		start = s.Offset()
 		m, err := logplex.Parse(s.Frame(), sd)
 		if err != nil {
-			dying.add(r, ReasonBadFrame, err.Error(), whole)
+			dying.add(r, reasonBadFrame, err.Error(), whole)
 			frame++
 			continue
 		}
@@ -134,14 +169,14 @@ func (t *Transformer) request(r *drainlinev1.Request, frame uint32, dying *dying
 	}
 	if rest := body[start:]; len(rest) > 0 {
 		// Ingest sends whole frames only; another producer may not.
-		dying.add(r, ReasonUnframed, s.Err().Error(), rest)
+		dying.add(r, reasonUnframed, s.Err().Error(), rest)
 	}
 	return frame
 }
 
 // seal makes one batch of a range of frames, or two of its halves when it is too
 // large to publish. Begin is where the range's events begin in t.events.
-func (t *Transformer) seal(batches []SealedBatch, block wire.ID, destination string, frames []encodedFrame, begin int) []SealedBatch {
+func (t *transformer) seal(batches []sealedBatch, block wire.ID, destination string, frames []encodedFrame, begin int) []sealedBatch {
 	if len(frames) == 0 {
 		return batches
 	}
@@ -159,18 +194,18 @@ func (t *Transformer) seal(batches []SealedBatch, block wire.ID, destination str
 		return t.seal(batches, block, destination, frames[half:], frames[half-1].end)
 	}
 	t.keep(payload)
-	return append(batches, SealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload})
+	return append(batches, sealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload})
 }
 
 // scratch is the next reusable payload buffer; keep gives it back, grown.
-func (t *Transformer) scratch() []byte {
+func (t *transformer) scratch() []byte {
 	if t.used < len(t.sealed) {
 		return t.sealed[t.used][:0]
 	}
 	return nil
 }
 
-func (t *Transformer) keep(payload []byte) {
+func (t *transformer) keep(payload []byte) {
 	if t.used < len(t.sealed) {
 		t.sealed[t.used] = payload
 	} else {
@@ -218,17 +253,21 @@ func (d *dying) add(r *drainlinev1.Request, code, sentence string, body []byte) 
 	})
 }
 
-func (d *dying) letters(block wire.ID) []*drainlinev1.DeadBlock {
+func (d *dying) letters(block wire.ID) ([]*drainlinev1.DeadBlock, error) {
 	letters := make([]*drainlinev1.DeadBlock, 0, len(d.reasons))
 	for _, reason := range d.reasons {
 		id := wire.DeadID(block, wire.StageTransform, reason.code)
 		reason.block.Id = id[:]
+		original, err := proto.Marshal(reason.block)
+		if err != nil {
+			return nil, fmt.Errorf("dead letter %s: %w", reason.code, err)
+		}
 		oldest := reason.block.GetRequests()[0]
 		letters = append(letters, &drainlinev1.DeadBlock{
 			Id: id[:], Stage: wire.StageTransform, Reason: reason.code, Sentence: reason.sentence,
-			Content: drainlinev1.Content_CONTENT_RAW_BLOCK, Original: encode(reason.block),
+			Content: drainlinev1.Content_CONTENT_RAW_BLOCK, Original: original,
 			ReceivedNs: oldest.GetReceivedNs(), Trace: oldest.GetTrace(),
 		})
 	}
-	return letters
+	return letters, nil
 }

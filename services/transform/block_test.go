@@ -1,19 +1,20 @@
-package transform_test
+package transform
 
 import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/transform"
 )
 
 const received = 1_714_564_800_000_000_000
@@ -42,7 +43,18 @@ func block(requests ...*drainlinev1.Request) *drainlinev1.RawBlock {
 	return &drainlinev1.RawBlock{Id: bytes.Repeat([]byte{7}, 16), Requests: requests}
 }
 
-func scan(t *testing.T, b transform.SealedBatch) *wire.Batch {
+// fataler is a test, a fuzz target's or a property's.
+type fataler interface{ Fatal(args ...any) }
+
+func transformed(t fataler, destinations []string, b *drainlinev1.RawBlock) output {
+	out, err := newTransformer(destinations).transform(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func scan(t *testing.T, b sealedBatch) *wire.Batch {
 	t.Helper()
 	message, err := wire.Open(nil, b.Payload)
 	if err != nil {
@@ -83,11 +95,12 @@ func TestMetadata(t *testing.T) {
 		{"path before hostname", path, strings.Replace(line, " host ", " other ", 1), `shop web heroku:app heroku_app="shop" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
 		{"router", path, `<158>1 2024-05-01T12:00:00+00:00 host heroku router - at=error code=H12 dyno=web.2 status=503`, `shop router heroku:router heroku_app="shop" heroku_process="router" heroku_dyno="web.2" heroku_kind="router" heroku_code="H12" | at=error code=H12 dyno=web.2 status=503`},
 		{"one-off dyno", path, `<190>1 2024-05-01T12:00:00+00:00 host app run.1234 - x`, `shop run heroku:app heroku_app="shop" heroku_process="run" heroku_dyno="run.1234" heroku_kind="app" | x`},
+		{"drain token in the frame", func(r *drainlinev1.Request) { r.DrainToken = "" }, strings.Replace(line, " host ", " d.aaaaaaaa-0000-4000-8000-000000000000 ", 1), `d.aaaaaaaa-0000-4000-8000-000000000000 web heroku:app heroku_app="d.aaaaaaaa-0000-4000-8000-000000000000" heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
 		{"no app at all", func(r *drainlinev1.Request) { r.DrainToken = "" }, line, ` web heroku:app heroku_process="web" heroku_dyno="web.1" heroku_kind="app" | hello`},
 		{"name that is not UTF-8", path, "<190>1 2024-05-01T12:00:00+00:00 host app w\xffb.1 - x", `shop  heroku:app heroku_app="shop" heroku_kind="app" | x`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(c.change, c.frame)))
+			out := transformed(t, []string{"splunk"}, block(request(c.change, c.frame)))
 			if len(out.Batches) != 1 {
 				t.Fatalf("%d batches, want 1", len(out.Batches))
 			}
@@ -105,7 +118,7 @@ func TestTime(t *testing.T) {
 		"-":                                received,
 		"2024-13-45T99:99:99Z":             received,
 	} {
-		out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(nil, "<190>1 "+stamp+" host app web.1 - x")))
+		out := transformed(t, []string{"splunk"}, block(request(nil, "<190>1 "+stamp+" host app web.1 - x")))
 		if got := scan(t, out.Batches[0]).Events[0].TimeNS; got != want {
 			t.Errorf("%s: %d, want %d", stamp, got, want)
 		}
@@ -118,8 +131,8 @@ func TestBatchesKeepWhereEventsComeFrom(t *testing.T) {
 		r.Id, r.DrainToken = bytes.Repeat([]byte{2}, 16), "d.2"
 		r.Trace = &drainlinev1.Trace{Traceparent: "00-1-1-01", Tracestate: "s=1"}
 	}, "<190>1 - host app web.1 - c")
-	out := transform.NewTransformer([]string{"a", "b"}).Transform(block(first, second))
-	if len(out.Batches) != 2 || out.Counts != (transform.Counts{Requests: 2, Events: 3}) {
+	out := transformed(t, []string{"a", "b"}, block(first, second))
+	if len(out.Batches) != 2 || out.Counts != (counts{Requests: 2, Events: 3}) {
 		t.Fatalf("%d batches, counts %+v", len(out.Batches), out.Counts)
 	}
 	for i, destination := range []string{"a", "b"} {
@@ -157,7 +170,7 @@ func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
 	hec := request(func(r *drainlinev1.Request) {
 		r.Encoding, r.Body = drainlinev1.Encoding_ENCODING_HEC_RAW, []byte("raw")
 	})
-	out := transform.NewTransformer([]string{"splunk"}).Transform(block(bad, unframed, foreign, hec))
+	out := transformed(t, []string{"splunk"}, block(bad, unframed, foreign, hec))
 	if n := len(scan(t, out.Batches[0]).Events); n != 2 {
 		t.Errorf("%d events, want the 2 good ones", n)
 	}
@@ -178,9 +191,9 @@ func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		transform.ReasonBadFrame:    {"27 <999>1 - host app web.1 - x11 no priority"},
-		transform.ReasonUnframed:    {"hello world", "12 short"},
-		transform.ReasonUnsupported: {"raw"},
+		reasonBadFrame:    {"27 <999>1 - host app web.1 - x11 no priority"},
+		reasonUnframed:    {"hello world", "12 short"},
+		reasonUnsupported: {"raw"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -192,8 +205,8 @@ func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
 
 func TestSameBlockGivesSameIDs(t *testing.T) {
 	b := block(request(nil, "<190>1 - host app web.1 - a", "bad"))
-	one := transform.NewTransformer([]string{"a", "b"}).Transform(b)
-	two := transform.NewTransformer([]string{"a", "b"}).Transform(b)
+	one := transformed(t, []string{"a", "b"}, b)
+	two := transformed(t, []string{"a", "b"}, b)
 	if one.Batches[0].ID != two.Batches[0].ID || one.Batches[0].ID == one.Batches[1].ID {
 		t.Error("batch ids are not the block's and the destination's")
 	}
@@ -214,7 +227,7 @@ func TestLargeBatchesAreHalved(t *testing.T) {
 		}
 		frames = append(frames, fmt.Sprintf("<190>1 - host app web.%d - %s", n, noise))
 	}
-	out := transform.NewTransformer([]string{"splunk"}).Transform(block(request(nil, frames...)))
+	out := transformed(t, []string{"splunk"}, block(request(nil, frames...)))
 	if len(out.Batches) < 2 {
 		t.Fatalf("%d batches: the test's block is too small to prove anything", len(out.Batches))
 	}
@@ -259,11 +272,58 @@ func TestNothingVanishes(t *testing.T) {
 			}
 			b.Requests = append(b.Requests, request(nil, frames...))
 		}
-		out := transform.NewTransformer([]string{"splunk"}).Transform(&b)
+		out := transformed(t, []string{"splunk"}, &b)
 		if out.Counts.Events != good || out.Counts.Bad != bad {
 			t.Fatalf("%d events and %d bad, want %d and %d", out.Counts.Events, out.Counts.Bad, good, bad)
 		}
 	})
+}
+
+// A rare large block does not hold its memory for ever, and the next is none the worse.
+func TestBuffersShrink(t *testing.T) {
+	many := make([]string, 2*keptRecords)
+	for i := range many {
+		many[i] = "<190>1 - host app web.1 - x"
+	}
+	random := make([]byte, 3*wire.MaxBlock)
+	rand.NewChaCha8([32]byte{1}).Read(random)
+	tr := newTransformer([]string{"a", "b"})
+	for name, large := range map[string]*drainlinev1.RawBlock{
+		"one event":     block(request(nil, "<190>1 - host app web.1 - "+strings.Repeat("x", 2*keptBuffer))),
+		"many batches":  block(request(nil, slices.Repeat([]string{"<190>1 - host app web.1 - " + string(random)}, 2)...)),
+		"many events":   block(request(nil, many...)),
+		"many requests": block(slices.Repeat([]*drainlinev1.Request{request(nil, "<190>1 - host app web.1 - x")}, 2*keptRecords)...),
+	} {
+		small := block(request(nil, "<190>1 - host app web.1 - x"))
+		for _, b := range []*drainlinev1.RawBlock{large, small} {
+			if _, err := tr.transform(b); err != nil {
+				t.Fatal(err)
+			}
+			tr.trim()
+		}
+		kept := []int{cap(tr.events), cap(tr.batch)}
+		for _, sealed := range tr.sealed {
+			kept = append(kept, cap(sealed))
+		}
+		if slices.Max(kept) > keptBuffer || cap(tr.origins) > keptRecords || cap(tr.frames) > keptRecords || len(kept) > 4 {
+			t.Errorf("%s: kept %v, %d origins, %d frames", name, kept, cap(tr.origins), cap(tr.frames))
+		}
+		again, err := tr.transform(small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(transformed(t, tr.destinations, small), again, protocmp.Transform()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// No decoded block has such a string; if one comes it is an error and no panic.
+func TestABlockThatWasNeverDecoded(t *testing.T) {
+	bad := request(func(r *drainlinev1.Request) { r.Credential = "\xff" }, "no priority")
+	if _, err := newTransformer(nil).transform(block(bad)); err == nil {
+		t.Error("no error")
+	}
 }
 
 func FuzzTransform(f *testing.F) {
@@ -277,7 +337,7 @@ func FuzzTransform(f *testing.F) {
 		r := request(func(r *drainlinev1.Request) {
 			r.Body, r.DrainToken, r.Facts.UserAgent = body, token, agent
 		})
-		out := transform.NewTransformer([]string{"splunk"}).Transform(block(r))
+		out := transformed(t, []string{"splunk"}, block(r))
 		for _, b := range out.Batches {
 			var generated drainlinev1.EventBatch
 			message, err := wire.Open(nil, b.Payload)
@@ -300,10 +360,12 @@ func BenchmarkTransform(b *testing.B) {
 		frames[i] = line
 	}
 	blk := block(request(nil, frames...), request(nil, frames...), request(nil, frames...))
-	tr := transform.NewTransformer([]string{"splunk"})
+	tr := newTransformer([]string{"splunk"})
 	b.ReportAllocs()
 	for b.Loop() {
-		tr.Transform(blk)
+		if _, err := tr.transform(blk); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*600), "ns/event")
 }

@@ -22,14 +22,8 @@ import (
 	"github.com/drainline/drainline/services/internal/topology"
 )
 
-const (
-	// newerPause is how long a block of a newer schema is left to newer instances.
-	newerPause = 30 * time.Second
-	// alarmEvery spaces alarms of the same kind.
-	alarmEvery = time.Minute
-	// drainTime bounds how long blocks in hand are carried on at shutdown.
-	drainTime = 10 * time.Second
-)
+// drainTime bounds how long blocks in hand are carried on at shutdown.
+const drainTime = 10 * time.Second
 
 // Options are what transform needs.
 type Options struct {
@@ -44,7 +38,6 @@ type Transform struct {
 	o            Options
 	destinations atomic.Pointer[[]string]
 	totals       Totals
-	alarmed      atomic.Int64 // when the last alarm of a newer schema was given
 }
 
 // Totals count what transform has done since its start.
@@ -92,14 +85,16 @@ func (t *Transform) Run(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
 
+	shards := t.o.Config.Bus.Raw.Shards
+	// Two workers a core: one waits for the disk while the other computes.
+	shared := max(2*runtime.GOMAXPROCS(0)/max(shards, 1), 1)
 	var workers sync.WaitGroup
-	for n := range t.o.Config.Bus.Raw.Shards {
+	for n := range shards {
 		consumer := t.o.Bus.Consume(bus.ConsumerOptions{
 			Stream: t.o.Bus.Names().RawStream(wire.Shard(n)), Durable: wire.TransformConsumer, Stage: wire.StageTransform,
 		})
 		defer consumer.Close()
-		// Two workers a core: one waits for the disk while the other computes.
-		for range 2 * runtime.GOMAXPROCS(0) {
+		for range shared {
 			workers.Go(func() { t.work(ctx, work, consumer) })
 		}
 	}
@@ -123,7 +118,8 @@ func (t *Transform) work(ctx, work context.Context, consumer *bus.Consumer) {
 // worker is one goroutine's buffers.
 type worker struct {
 	*Transform
-	transformer  *Transformer
+
+	transformer  *transformer
 	destinations *[]string
 	message      []byte
 	block        drainlinev1.RawBlock
@@ -134,43 +130,60 @@ type worker struct {
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 	if current := w.Transform.destinations.Load(); w.destinations != current {
-		w.destinations, w.transformer = current, NewTransformer(*current)
+		w.destinations, w.transformer = current, newTransformer(*current)
 	}
-	message, err := wire.Open(w.message, d.Payload)
-	if _, newer := errors.AsType[*wire.NewerSchemaError](err); newer {
-		w.alarmNewer(err)
-		d.Release(newerPause)
+	out, err := w.read(d)
+	switch {
+	case errors.Is(err, bus.ErrNewer):
 		return
+	case err != nil:
+		out = dead(d, bus.ReasonDamaged, err)
 	}
-	if err == nil {
-		w.message = message
-		err = proto.Unmarshal(message, &w.block)
-	}
-	if err != nil {
-		w.settle(ctx, d, Output{Dead: []*drainlinev1.DeadBlock{d.Dead(wire.StageTransform, ReasonDamaged, err.Error())}})
-		return
-	}
-	w.settle(ctx, d, w.transformer.Transform(&w.block))
+	w.settle(ctx, d, out)
+	w.trim()
 }
 
-func (w *worker) settle(ctx context.Context, d *bus.Delivery, out Output) {
-	for i := range out.Batches {
-		b := &out.Batches[i]
-		err := w.o.Bus.Publish(ctx, bus.Msg{
-			ID: b.ID, Subject: w.o.Bus.Names().EventsSubject(b.Destination), Payload: b.Payload,
-			Traceparent: d.Traceparent, Tracestate: d.Tracestate,
-		})
-		if err != nil {
-			w.unsettled(err)
-			return
-		}
+// trim lets go of what a rare large block has made.
+func (w *worker) trim() {
+	proto.Reset(&w.block)
+	if cap(w.message) > keptBuffer {
+		w.message = nil
 	}
-	for _, letter := range out.Dead {
-		letter.Attempts, letter.Subject = uint32(d.Attempts), d.Subject
-		if err := w.o.Bus.Dead(ctx, letter); err != nil {
-			w.unsettled(err)
-			return
+	w.transformer.trim()
+}
+
+func (w *worker) read(d *bus.Delivery) (output, error) {
+	message, err := d.Open(w.message)
+	if err != nil {
+		return output{}, err
+	}
+	w.message = message
+	if err := proto.Unmarshal(message, &w.block); err != nil {
+		return output{}, fmt.Errorf("raw block: %w", err)
+	}
+	return w.transformer.transform(&w.block)
+}
+
+// dead is the output for a block that is a dead letter as a whole.
+func dead(d *bus.Delivery, reason string, err error) output {
+	return output{Dead: []*drainlinev1.DeadBlock{d.Dead(wire.StageTransform, reason, err.Error())}}
+}
+
+// settle acknowledges a block once its output is stored. Storing gives up only at
+// shutdown, and then the block stays on the bus, or on what can never be stored.
+func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
+	err := w.store(ctx, d, out)
+	if isPermanent(err) {
+		w.o.Log.Error("transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
+		out = dead(d, reasonUnpublishable, err)
+		err = w.store(ctx, d, out)
+	}
+	if err != nil {
+		w.o.Log.Warn("transform: a block stays on the bus", "id", d.ID, "error", err)
+		if isPermanent(err) {
+			d.Release(bus.AckWait)
 		}
+		return
 	}
 	d.Ack()
 	w.totals.Blocks.Add(1)
@@ -179,20 +192,27 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out Output) {
 	w.totals.Dead.Add(len(out.Dead))
 }
 
-// unsettled says why a block stays on the bus. Publishing gives up only at
-// shutdown, or on what can never be stored.
-func (w *worker) unsettled(err error) {
-	if _, permanent := errors.AsType[*bus.PermanentError](err); permanent {
-		w.o.Log.Error("transform: a block can not be carried on and stays on the bus", "error", err)
-		return
+func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
+	for i := range out.Batches {
+		b := &out.Batches[i]
+		err := w.o.Bus.Publish(ctx, bus.Msg{
+			ID: b.ID, Subject: w.o.Bus.Names().EventsSubject(b.Destination), Payload: b.Payload,
+			Traceparent: d.Traceparent, Tracestate: d.Tracestate,
+		})
+		if err != nil {
+			return err
+		}
 	}
-	w.o.Log.Warn("transform: a block stays on the bus for the next start", "error", err)
+	for _, letter := range out.Dead {
+		letter.Attempts, letter.Subject = uint32(d.Attempts), d.Subject
+		if err := w.o.Bus.Dead(ctx, letter); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (t *Transform) alarmNewer(err error) {
-	now := time.Now().UnixNano()
-	last := t.alarmed.Load()
-	if now-last > int64(alarmEvery) && t.alarmed.CompareAndSwap(last, now) {
-		t.o.Log.Error("transform: a block was written by a newer version and waits for an upgraded instance", "error", err)
-	}
+func isPermanent(err error) bool {
+	_, permanent := errors.AsType[*bus.PermanentError](err)
+	return permanent
 }

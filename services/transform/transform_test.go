@@ -1,6 +1,7 @@
-package transform_test
+package transform
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/bustest"
-	"github.com/drainline/drainline/services/transform"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,14 +23,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type running struct {
 	*bustest.Bus
 	conn    *bus.Conn
-	service *transform.Transform
+	service *Transform
 	stop    func()
 }
 
-func start(t *testing.T, c *config.Config) *running {
+func startService(t *testing.T, c *config.Config) *running {
 	t.Helper()
 	b := bustest.Start(t, c)
-	s, err := transform.New(transform.Options{Config: c, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
+	s, err := New(Options{Config: c, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func numbered(n int) *drainlinev1.RawBlock {
 }
 
 func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
-	r := start(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
+	r := startService(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
 	for n := range 20 {
 		r.publish(t, sealed(t, numbered(n)))
 	}
@@ -91,7 +91,7 @@ func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
 }
 
 func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
-	r := start(t, bustest.Config(t, nil))
+	r := startService(t, bustest.Config(t, nil))
 	damaged := sealed(t, numbered(1))
 	damaged[len(damaged)-1] ^= 1
 	r.publish(t, damaged)
@@ -105,7 +105,7 @@ func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
 		t.Fatalf("%d dead letters, want 3", len(letters))
 	}
 	for _, d := range letters {
-		if d.GetReason() != transform.ReasonDamaged || d.GetContent() != drainlinev1.Content_CONTENT_PAYLOAD ||
+		if d.GetReason() != bus.ReasonDamaged || d.GetContent() != drainlinev1.Content_CONTENT_PAYLOAD ||
 			d.GetSubject() != "drainline.raw.s0" || d.GetAttempts() != 1 || len(d.GetOriginal()) == 0 {
 			t.Errorf("dead letter is not complete: %v", d)
 		}
@@ -113,7 +113,7 @@ func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
 }
 
 func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
-	r := start(t, bustest.Config(t, nil))
+	r := startService(t, bustest.Config(t, nil))
 	r.publish(t, bustest.NewerSchema([]byte("whatever")))
 	r.publish(t, sealed(t, numbered(2)))
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
@@ -129,7 +129,7 @@ func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
 // The hop is repeated when transform dies between publishing and acknowledging;
 // the events stream knows the batch by its id.
 func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
-	r := start(t, bustest.Config(t, nil))
+	r := startService(t, bustest.Config(t, nil))
 	b := sealed(t, numbered(1))
 	r.publish(t, b)
 	r.publish(t, b) // another message with the same block
@@ -142,7 +142,7 @@ func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
 // A full events stream holds the block; nothing is acknowledged before it is stored.
 func TestFullDestinationHoldsTheBlock(t *testing.T) {
 	c := bustest.Config(t, nil)
-	r := start(t, c)
+	r := startService(t, c)
 	ctx := t.Context()
 	stream, err := r.conn.JetStream().Stream(ctx, r.conn.Names().EventsStream("splunk"))
 	if err != nil {
@@ -166,8 +166,29 @@ func TestFullDestinationHoldsTheBlock(t *testing.T) {
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
 }
 
+// What can never be stored downstream is kept as a whole, with the reason.
+func TestUnpublishableBlockIsKept(t *testing.T) {
+	r := startService(t, bustest.Config(t, nil))
+	stream, err := r.conn.JetStream().Stream(t.Context(), r.conn.Names().EventsStream("splunk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := stream.CachedInfo().Config
+	small.MaxMsgSize = 1
+	if _, err := r.conn.JetStream().UpdateStream(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+	payload := sealed(t, numbered(1))
+	r.publish(t, payload)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	letters := r.DeadLetters(r.conn)
+	if len(letters) != 1 || letters[0].GetReason() != reasonUnpublishable || !bytes.Equal(letters[0].GetOriginal(), payload) {
+		t.Errorf("dead letters: %v", letters)
+	}
+}
+
 func TestReloadChangesDestinations(t *testing.T) {
-	r := start(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
+	r := startService(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
 	commit, err := r.service.Reload(bustest.Config(t, nil))
 	if err != nil {
 		t.Fatal(err)
@@ -186,17 +207,17 @@ func TestWithoutDestination(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := transform.New(transform.Options{Config: c, Metrics: bustest.Metrics(t), Log: bustest.Log(t)}); err == nil {
+	if _, err := New(Options{Config: c, Metrics: bustest.Metrics(t), Log: bustest.Log(t)}); err == nil {
 		t.Error("transform starts without a destination")
 	}
 	// A reload to one would acknowledge blocks that came to nothing.
-	if _, err := start(t, bustest.Config(t, nil)).service.Reload(c); err == nil {
+	if _, err := startService(t, bustest.Config(t, nil)).service.Reload(c); err == nil {
 		t.Error("a reload takes every destination away")
 	}
 }
 
 func TestRunEndsInTime(t *testing.T) {
-	r := start(t, bustest.Config(t, nil))
+	r := startService(t, bustest.Config(t, nil))
 	began := time.Now()
 	r.stop()
 	if took := time.Since(began); took > bustest.Patience {

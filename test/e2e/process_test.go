@@ -32,7 +32,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 type command struct {
 	program  string // in the folder of programs, or a path
 	args     []string
-	env      []string // beside PATH, HOME and TMPDIR
+	env      []string // beside PATH, HOME and a TMPDIR
 	dir      string
 	terminal *os.File // standard output, in place of the transcript
 	// graceful programs end with 0 when they are told to stop.
@@ -59,10 +59,7 @@ func (c command) start(t *testing.T) *process {
 	}
 	p.cmd = exec.Command(path, c.args...)
 	p.cmd.Dir = c.dir
-	p.cmd.Env = c.env
-	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
-		p.cmd.Env = append(p.cmd.Env, name+"="+os.Getenv(name))
-	}
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + t.TempDir()}, c.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if c.terminal != nil {
 		p.cmd.Stdout = c.terminal

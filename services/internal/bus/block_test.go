@@ -63,10 +63,10 @@ func (w *writing) occupy() (release func()) {
 // start appends in the background and returns once the requests wait, or are taken.
 func (w *writing) start(ctx context.Context, requests ...*drainlinev1.Request) <-chan error {
 	w.t.Helper()
-	before := w.queued()
+	before, stored := w.queued(), streamState(w.t, w.js, rawStream).Msgs
 	outcome := make(chan error, 1)
 	go func() { outcome <- w.Append(ctx, requests...) }()
-	eventually(w.t, "requests wait", func() bool { return w.queued() > before || streamState(w.t, w.js, rawStream).Msgs > 0 && before == 0 })
+	eventually(w.t, "requests wait", func() bool { return w.queued() > before || streamState(w.t, w.js, rawStream).Msgs > stored })
 	return outcome
 }
 
@@ -351,9 +351,47 @@ func TestCloseGivesUpWhenItsTimeIsUp(t *testing.T) {
 		if _, ok := errors.AsType[*RetryError](err); !ok {
 			t.Errorf("%s: %v", what, err)
 		}
+		// It is stored, and nobody was told.
+		unsettled, ok := errors.AsType[*UnsettledError](err)
+		if ok != (what != "close") {
+			t.Errorf("%s: unsettled: %v", what, ok)
+		}
+		if ok && <-unsettled.Done() == nil {
+			t.Errorf("%s: stored, as if somebody knew", what)
+		}
 	}
 	w.proxy.cut()
 	w.BlockWriter = NewBlockWriter(w.conn, "s0") // for the cleanup
+}
+
+// Who waits in vain learns what of.
+func TestAppendTellsThatTheStreamIsFull(t *testing.T) {
+	t.Parallel()
+	w := startWriting(t)
+	full := rawConfig()
+	full.MaxBytes = 1
+	if _, err := w.js.UpdateStream(t.Context(), full); err != nil {
+		t.Fatal(err)
+	}
+	inFlight := false
+	for _, unsettled := range []bool{true, false} { // the first is in a block, the second waits
+		ctx, cancel := context.WithCancel(t.Context())
+		outcome := make(chan error, 1)
+		go func() { outcome <- w.Append(ctx, numbered(1)) }()
+		eventually(t, "a try fails", func() bool { return w.trouble.Load() != nil && (!inFlight || w.queued() == 1) })
+		inFlight = true
+		cancel()
+		err := <-outcome
+		_, ok := errors.AsType[*UnsettledError](err)
+		if ok != unsettled || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "t.raw.s0: ") ||
+			!strings.Contains(err.Error(), "maximum bytes exceeded") {
+			t.Errorf("unsettled %v: %v", unsettled, err)
+		}
+	}
+	if _, err := w.js.UpdateStream(t.Context(), rawConfig()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the block is stored", func() bool { return streamState(t, w.js, rawStream).Msgs == 1 && w.trouble.Load() == nil })
 }
 
 func TestWaitingBytesAreBounded(t *testing.T) {

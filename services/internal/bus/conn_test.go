@@ -23,6 +23,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	nobody.Close()
 	locked := startServer(t, func(o *server.Options) { o.Username, o.Password = "u", "right" })
 	small := startServer(t, func(o *server.Options) { o.MaxPayload = 256 << 10 })
+	plain := startServer(t, func(o *server.Options) { o.JetStream = false })
 	withUser := func(url, user string) string { return strings.Replace(url, "nats://", "nats://"+user+"@", 1) }
 	for _, c := range []struct{ name, url, want string }{
 		{"nobody", "nats://" + deaf, "bus.url nats://" + deaf + ": no NATS server answered within 300ms: start it or correct the URL: dial tcp " + deaf},
@@ -33,6 +34,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		{"wrong password", withUser(locked.url(), "u:hunter2"), "the NATS server refuses the credentials: correct bus.creds_file or the user in the URL"},
 		{"no password", locked.url(), "the NATS server refuses the credentials"},
 		{"small payloads", small.url(), "the server's max_payload is 262144 bytes, blocks need 1048576: raise max_payload in its configuration"},
+		{"no JetStream", plain.url(), "bus.url " + plain.url() + ": the server has no JetStream: enable it"},
 		{"no URL", "nats://u:hunter2/x@" + deaf, "bus.url nats://***@" + deaf + ": this is no URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,14 +139,32 @@ func TestConnReconnectsForEver(t *testing.T) {
 	eventually(t, "it is back", back)
 }
 
+func restricted(deny ...string) []*server.User {
+	return []*server.User{{
+		Username: "u", Password: "p",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: deny}},
+	}}
+}
+
+// A user who may not ask about the account may be allowed all that is needed.
+func TestConnectWithoutLeaveToAsk(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(o *server.Options) { o.Users = restricted("$JS.API.INFO") })
+	var log logBook
+	o := testOptions(strings.Replace(s.url(), "nats://", "nats://u:p@", 1))
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	c, err := Connect(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Healthy(); err != nil || log.String() != "" {
+		t.Errorf("healthy: %v, log: %s", err, &log)
+	}
+}
+
 func TestDenialIsVisible(t *testing.T) {
 	t.Parallel()
-	restricted := func(deny ...string) []*server.User {
-		return []*server.User{{
-			Username: "u", Password: "p",
-			Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: deny}},
-		}}
-	}
 	s := startServer(t, func(o *server.Options) { o.Users = restricted(testNames.RawSubject("s0")) })
 	var log logBook
 	o := testOptions(strings.Replace(s.url(), "nats://", "nats://u:p@", 1))
@@ -172,6 +192,11 @@ func TestDenialIsVisible(t *testing.T) {
 	if got := strings.Count(log.String(), "Permissions Violation"); got != 1 {
 		t.Errorf("the denial was logged %d times", got)
 	}
+	c.denied.Store(&denial{text: "once", at: time.Now().Add(-denialTime)})
+	if err := c.Healthy(); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+	c.denied.Store(&denial{text: "now", at: time.Now()})
 	s.stop()
 	s.opts.Users = restricted()
 	s.start()

@@ -51,7 +51,7 @@ func startConsuming(t *testing.T, ackWait time.Duration) *consuming {
 	return c
 }
 
-func (c *consuming) consume(url string, maxBytes int64) *Consumer {
+func (c *consuming) consume(url string) *Consumer {
 	c.t.Helper()
 	o := testOptions(url)
 	o.Log = slog.New(slog.NewTextHandler(&c.log, nil))
@@ -60,7 +60,7 @@ func (c *consuming) consume(url string, maxBytes int64) *Consumer {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(conn.Close)
-	k := conn.Consume(ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test", MaxBytes: maxBytes})
+	k := conn.Consume(ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test"})
 	c.t.Cleanup(k.Close)
 	return k
 }
@@ -117,7 +117,7 @@ func TestConsumersShareTheWork(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for i := range counts {
-		k := c.consume(c.url(), 0)
+		k := c.consume(c.url())
 		running.Go(func() {
 			for {
 				d, err := k.Next(ctx)
@@ -158,11 +158,11 @@ func TestASlowConsumerLeavesTheRestToOthers(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
 	c.fill(0, 1, 10)
-	slow := c.consume(c.url(), 0)
+	slow := c.consume(c.url())
 	held := next(t, slow)
 	const n = 3000
 	c.fill(1, n, 10)
-	quick := c.consume(c.url(), 0)
+	quick := c.consume(c.url())
 	for range n - fetchers*fetchMessages {
 		next(t, quick).Ack()
 	}
@@ -178,7 +178,7 @@ func TestMetadataOfADelivery(t *testing.T) {
 	if err := dial(t, c.url()).Publish(soon(t), m); err != nil {
 		t.Fatal(err)
 	}
-	d := next(t, c.consume(c.url(), 0))
+	d := next(t, c.consume(c.url()))
 	defer d.Ack()
 	if d.ID != m.ID || d.Subject != m.Subject || string(d.Payload) != "0 payload" || d.Traceparent != m.Traceparent ||
 		d.Tracestate != m.Tracestate || d.Attempts != 1 || d.Stored.Before(before) || d.Stored.After(time.Now()) {
@@ -190,12 +190,11 @@ func TestHeldBytesAreBounded(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
 	const (
-		size     = 200 << 10
-		n        = 45
-		maxBytes = 6 << 20 // one fetcher's share and a bit
+		size = 400 << 10
+		n    = 60
 	)
 	c.fill(0, n, size)
-	k := c.consume(c.url(), maxBytes)
+	k := c.consume(c.url())
 	var held []*Delivery
 	for taken := 0; taken < n; {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*fetchExpires)
@@ -208,7 +207,7 @@ func TestHeldBytesAreBounded(t *testing.T) {
 		case len(held) == 0:
 			t.Fatalf("nothing comes after %d of %d messages", taken, n)
 		default: // nothing more comes until something is settled
-			if pending := consumerInfo(t, c.js).NumAckPending; pending != len(held) || pending*size > maxBytes {
+			if pending := consumerInfo(t, c.js).NumAckPending; pending != len(held) || pending*size > prefetch {
 				t.Fatalf("%d messages held and %d pending at the server, together %d bytes", len(held), pending, pending*size)
 			}
 			for _, d := range held {
@@ -230,10 +229,10 @@ func TestHeldMessagesAreKeptAlive(t *testing.T) {
 	c := startConsuming(t, shortWait)
 	const n = 50
 	c.fill(0, n, 10)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	held := next(t, k)
 	eventually(t, "the others are fetched", func() bool { return consumerInfo(t, c.js).NumAckPending == n })
-	other := c.consume(c.url(), 0)
+	other := c.consume(c.url())
 	ctx, cancel := context.WithTimeout(t.Context(), 2*shortWait)
 	defer cancel()
 	if d, err := other.Next(ctx); err == nil {
@@ -253,7 +252,7 @@ func TestReleasedMessagesComeAgain(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
 	c.fill(0, 1, 10)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	// A message that is answered is no suspect, however often it comes.
 	for attempt := 1; attempt <= 2*suspectAfter; attempt++ {
 		d := next(t, k)
@@ -274,14 +273,14 @@ func TestCloseGivesBackWhatWasNotHandedOut(t *testing.T) {
 	c := startConsuming(t, AckWait)
 	const n = 20
 	c.fill(0, n, 10)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	held := next(t, k)
 	eventually(t, "the others are fetched", func() bool { return consumerInfo(t, c.js).NumAckPending == n })
 	k.Close()
 	if _, err := k.Next(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Next after Close: %v", err)
 	}
-	other := c.consume(c.url(), 0)
+	other := c.consume(c.url())
 	for range n - 1 {
 		d := next(t, other) // well before AckWait
 		if number(t, d) == number(t, held) {
@@ -298,7 +297,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	c := startConsuming(t, AckWait)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.consume(c.url(), 0).Next(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := c.consume(c.url()).Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("outcome %v", err)
 	}
 }
@@ -307,7 +306,7 @@ func TestALostAckIsRepeated(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, shortWait)
 	p := startProxy(t, c.testServer)
-	k := c.consume(p.url(), 0)
+	k := c.consume(p.url())
 	c.fill(0, 1, 10)
 	d := next(t, k)
 	p.holdRequests(true)
@@ -335,7 +334,7 @@ func TestConsumerOutlivesTheServer(t *testing.T) {
 	c := startConsuming(t, shortWait)
 	const n = 600
 	c.fill(0, n, 10)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	seen := map[int]bool{}
 	for len(seen) < n {
 		d := next(t, k)
@@ -353,7 +352,7 @@ func TestConsumerOutlivesTheServer(t *testing.T) {
 func TestConsumerOutlivesItsDurableAndItsStream(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	c.fill(0, 1, 10)
 	next(t, k).Ack()
 	eventually(t, "it is acknowledged", c.empty)
@@ -403,7 +402,7 @@ func TestForeignMessagesFlow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	ids := map[wire.ID]bool{}
 	for range messages {
 		d := next(t, k)
@@ -423,7 +422,7 @@ func TestManySmallMessagesFlowWithoutAStall(t *testing.T) {
 	t.Parallel()
 	c := startConsuming(t, AckWait)
 	const n, workers = manyMessages, 4
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	var (
 		got     atomic.Int64
 		running sync.WaitGroup

@@ -115,7 +115,7 @@ func TestTheLargestPayloadCanDie(t *testing.T) {
 	if err := conn.Publish(soon(t), m); err != nil {
 		t.Fatal(err)
 	}
-	d := next(t, c.consume(c.url(), 0))
+	d := next(t, c.consume(c.url()))
 	dead := d.Dead(wire.StageTransform, "damaged", strings.Repeat("why ", 1000))
 	if err := conn.Dead(soon(t), dead); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func (d *Delivery) Open(buf []byte) ([]byte, error) {
 		d.Release(newerPause)
 		return nil, ErrNewer
 	}
-	return message, err //nolint:wrapcheck // the reason of a dead letter, as it is
+	return message, err
 }
 
 // Ack says that every event in the message is delivered, dead or dropped.

@@ -35,7 +35,7 @@ func TestStoredReadsWhatIsStillThere(t *testing.T) {
 		t.Errorf("an empty stream has %v", got)
 	}
 	c.fill(0, 5, 10)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	var held []*Delivery
 	for range 5 {
 		d := next(t, k)

@@ -47,6 +47,14 @@ func (c *consuming) note(payload, note string) {
 	}
 }
 
+// noteOld makes a note that whoever wrote it has not outlived, under an AckWait of poisoned.
+func (c *consuming) noteOld(payload, note string) {
+	c.t.Helper()
+	c.note(payload, note)
+	written := time.Now()
+	eventually(c.t, "the note is old", func() bool { return time.Since(written) > 3*poisoned })
+}
+
 func payload(n int) string { return string(rune('0'+n)) + " " + string(make([]byte, 10)) }
 
 func TestSuspectsAreProcessedAlone(t *testing.T) {
@@ -55,7 +63,7 @@ func TestSuspectsAreProcessedAlone(t *testing.T) {
 	const suspects, innocents = 3, 5
 	c.fill(0, suspects, 10)
 	c.refuse(suspects, suspectAfter)
-	k := c.consume(c.url(), 0)
+	k := c.consume(c.url())
 	first := next(t, k)
 	c.fill(suspects, innocents, 10)
 	inHand := 1
@@ -109,7 +117,7 @@ func TestASurvivedSuspectIsNoDeadLetter(t *testing.T) {
 		func(k *Consumer, d *Delivery) { k.Close(); d.Release(0) },
 		func(_ *Consumer, d *Delivery) { d.Ack() },
 	} {
-		k := c.consume(c.url(), 0)
+		k := c.consume(c.url())
 		d := next(t, k)
 		leave(k, d)
 		k.Close()
@@ -120,10 +128,68 @@ func TestASurvivedSuspectIsNoDeadLetter(t *testing.T) {
 	}
 }
 
+// A suspect that nobody took before the process ended was not tried.
+func TestASuspectThatNobodyTookIsNoDeadLetter(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, poisoned)
+	c.fill(0, 1, 10)
+	c.refuse(1, suspectAfter)
+	d := &Delivery{ID: wire.PayloadID([]byte(payload(0)))}
+	k := c.consume(c.url())
+	eventually(t, "it is noted", func() bool { return c.noted(d) == noteTried })
+	k.Close()
+	if got := c.noted(d); got != noteSurvived {
+		t.Errorf("the note says %s", got)
+	}
+	next(t, c.consume(c.url())).Ack()
+	eventually(t, "it is acknowledged", c.empty)
+	if c.dead() != 0 {
+		t.Errorf("%d dead letters", c.dead())
+	}
+}
+
+// Who holds a suspect while his connection is away may yet be done with it.
+func TestASuspectIsNotBuriedUnderItsHolder(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, shortWait)
+	p := startProxy(t, c.testServer)
+	c.fill(0, 1, 10)
+	c.refuse(1, suspectAfter)
+	held := next(t, c.consume(p.url()))
+	p.holdRequests(true) // nothing is heard of the holder
+	c.consume(c.url())
+	eventually(t, "another has it", func() bool { return strings.Count(c.log.String(), "processing it alone") == 2 })
+	p.holdRequests(false)
+	held.Ack()
+	eventually(t, "it is acknowledged", c.empty)
+	if c.dead() != 0 {
+		t.Errorf("%d dead letters", c.dead())
+	}
+}
+
+// What cannot be buried is tried again, and holds up nothing.
+func TestADeadLetterThatIsRefused(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, poisoned)
+	small := deadConfig()
+	small.MaxMsgSize = 1
+	if _, err := c.js.UpdateStream(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+	c.fill(0, 1, 10)
+	c.refuse(1, suspectAfter+1)
+	c.noteOld(payload(0), noteTried)
+	c.consume(c.url())
+	eventually(t, "burying is repeated", func() bool { return strings.Count(c.log.String(), "dead letter is not stored") > 1 })
+	if c.empty() {
+		t.Error("the message was let go without a dead letter")
+	}
+}
+
 // The stage holds a message until its dead letter is kept, and everything behind it.
 func TestADeadLetterWaitsForRoom(t *testing.T) {
 	t.Parallel()
-	c := startConsuming(t, AckWait)
+	c := startConsuming(t, poisoned)
 	full := deadConfig()
 	full.MaxMsgs = 1
 	dead, err := c.js.UpdateStream(t.Context(), full)
@@ -135,8 +201,8 @@ func TestADeadLetterWaitsForRoom(t *testing.T) {
 	}
 	c.fill(0, 1, 10)
 	c.refuse(1, suspectAfter+1)
-	c.note(payload(0), noteTried)
-	k := c.consume(c.url(), 0)
+	c.noteOld(payload(0), noteTried)
+	k := c.consume(c.url())
 	eventually(t, "it is dispatched", func() bool { return strings.Contains(c.log.String(), "processing it alone") })
 	c.fill(1, 1, 10)
 	select {
@@ -171,6 +237,6 @@ func TestSuspectsFlowWithoutNotes(t *testing.T) {
 	}
 	c.fill(0, 1, 10)
 	c.refuse(1, suspectAfter+1)
-	next(t, c.consume(c.url(), 0)).Ack()
+	next(t, c.consume(c.url())).Ack()
 	eventually(t, "it is acknowledged", c.empty)
 }

@@ -34,6 +34,13 @@ func (e *FramingError) Error() string {
 	return fmt.Sprintf("logplex: body at byte %d: %s", e.Offset, e.Reason)
 }
 
+// Plausible reports whether the bytes begin as a frame does, with a usable length:
+// then they may be one that was cut short, or whose length lied, and hold a line
+// that can be read.
+func (e *FramingError) Plausible() bool {
+	return e.Reason == reasonTruncated || e.Reason == reasonDesync
+}
+
 // Scanner steps through the frames of one body. It does not allocate as long as
 // the framing is good.
 type Scanner struct {

@@ -64,8 +64,6 @@ func TestInstrumentsAsPrometheusSeesThem(t *testing.T) {
 	refused := m.Counter("drainline_ingest_requests", "{request}", "Requests answered.", attribute.String("code", "503"))
 	bytes := m.Counter("drainline_ingest_body", "By", "What bodies held.")
 	m.Counter("drainline_ingest_idle", "{event}", "Never counted.")
-	m.Gauge("drainline_shipper_waiting", "{event}", "Events that wait.", func() int64 { return 7 }, attribute.String("destination", "splunk"))
-	m.Gauge("drainline_shipper_waiting", "{event}", "Events that wait.", func() int64 { return -1 }, attribute.String("destination", "archive"))
 	requests.Add(1)
 	requests.Add(2)
 	refused.Add(1)
@@ -78,9 +76,6 @@ func TestInstrumentsAsPrometheusSeesThem(t *testing.T) {
 		"# TYPE drainline_ingest_body_bytes_total counter",
 		"drainline_ingest_body_bytes_total 1.099511627776e+12",
 		"drainline_ingest_idle_total 0",
-		"# TYPE drainline_shipper_waiting gauge",
-		`drainline_shipper_waiting{destination="splunk"} 7`,
-		`drainline_shipper_waiting{destination="archive"} -1`,
 	}
 	hold(t, scrape(t, m), want...)
 	hold(t, scrape(t, m), want...) // reading changes nothing
@@ -123,17 +118,10 @@ func TestCountingBesideScraping(t *testing.T) {
 func TestABadNameIsAMistakeInTheProgram(t *testing.T) {
 	t.Parallel()
 	m := start(t)
-	for what, register := range map[string]func(){
-		"counter": func() { m.Counter("", "{event}", "") },
-		"gauge":   func() { m.Gauge("1 name", "{event}", "", func() int64 { return 0 }) },
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", what)
-				}
-			}()
-			register()
-		}()
-	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	m.Counter("", "{event}", "")
 }

@@ -25,7 +25,8 @@ const (
 	deadShare   = 5
 )
 
-// Bounds of streams on a NATS server of its own, where the configuration names none.
+// Bounds of streams on a NATS server of its own, where the configuration names
+// none: of the raw streams together, and of each of the others.
 const (
 	externalRaw    = 4 << 30
 	externalEvents = 16 << 30
@@ -66,10 +67,11 @@ func New(c *config.Config, capacity int64) Plan {
 	}
 	var p Plan
 	shards := int64(c.Bus.Raw.Shards)
+	// Shards have the room together, but each at least room for a message.
+	rawBytes := max(share(c.Bus.Raw.MaxBytes, rawShare, 1, externalRaw)/max(shards, 1), wire.ServerPayload)
 	for n := range c.Bus.Raw.Shards {
 		shard := wire.Shard(n)
-		s := stream(names.RawStream(shard), names.RawSubject(shard), c.Bus.Replicas,
-			share(c.Bus.Raw.MaxBytes, rawShare, shards, externalRaw))
+		s := stream(names.RawStream(shard), names.RawSubject(shard), c.Bus.Replicas, rawBytes)
 		s.Duplicates = wire.RawDedupWindow
 		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.TransformConsumer)})
 	}

@@ -73,6 +73,8 @@ func TestNewSharesTheRoom(t *testing.T) {
 	own := configured()
 	own.Bus.Raw.MaxBytes, own.Bus.Dead.MaxBytes = 5*mib, 6*mib
 	own.Destinations["splunk"] = config.Destination{MaxBytes: 7 * mib}
+	tiny := configured()
+	tiny.Bus.Raw.MaxBytes = mib
 	for _, c := range []struct {
 		name     string
 		config   *config.Config
@@ -84,12 +86,16 @@ func TestNewSharesTheRoom(t *testing.T) {
 			"p_dead": 5 * gib, "p_suspects": mib,
 		}},
 		{"external", configured(), 0, map[string]int64{
-			"p_raw_s0": 4 * gib, "p_raw_s1": 4 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
 		}},
 		{"configured", own, 100 * gib, map[string]int64{
-			"p_raw_s0": 5 * mib, "p_raw_s1": 5 * mib, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
+			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
 			"p_dead": 6 * mib, "p_suspects": mib,
+		}},
+		{"room for a message", tiny, 0, map[string]int64{
+			"p_raw_s0": mib, "p_raw_s1": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -294,7 +300,7 @@ func TestNoRoomIsOneSentence(t *testing.T) {
 	t.Parallel()
 	conn, _ := start(t, gib)
 	plan := topology.New(configured(), 0)
-	const sentence = "stream p_raw_s0: the server has no room for 4294967296 bytes: lower its max_bytes or raise the server's storage limit"
+	const sentence = "stream p_raw_s0: the server has no room for 2147483648 bytes: lower its max_bytes or raise the server's storage limit"
 	for what, do := range map[string]func() error{
 		"apply":  func() error { return plan.Apply(t.Context(), conn) },
 		"ensure": func() error { _, err := plan.Ensure(t.Context(), conn); return err },

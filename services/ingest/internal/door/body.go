@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 
@@ -16,91 +15,93 @@ var (
 	errNoRoom   = errors.New("bodies take up all the memory they may")
 	errTooLarge = errors.New("the body is too large")
 	errGone     = errors.New("the upload broke off or took too long")
-	errBroken   = errors.New("the body is not whole or not valid gzip")
+	errBroken   = errors.New("the body is not valid gzip")
 )
 
-// unknown is the first buffer for a body that does not say how long it is, in bytes.
-const unknown = 16 << 10
+const (
+	// ordinary is the longest body that gets all its memory before its first byte.
+	// Logplex sends about 100 KiB at most.
+	ordinary = 256 << 10
+	// beginning is the first buffer of a body that is longer, or does not say how
+	// long it is: it gets more when this much has come. Both in bytes.
+	beginning = 64 << 10
+)
 
 // inflaters are gzip readers to be used again: one is 40 KiB.
 type inflaters struct{ pool sync.Pool }
 
-// read takes a body off the connection: one of a declared length in one piece,
-// any other, or a gzipped one, in growing buffers up to limit. It waits for
-// memory until ctx ends. Its errors are the four above.
+// read takes a body of at most limit bytes, as sent and inflated, off the
+// connection. It waits for memory until ctx ends. Its errors are the four above.
 func (d *Door) read(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64, gzipped bool) (*Body, error) {
-	if r.ContentLength >= 0 && !gzipped {
-		return d.readDeclared(ctx, r)
+	u := newUpload(w, r, limit)
+	var (
+		body *Body
+		err  error
+	)
+	switch length := r.ContentLength; {
+	case gzipped:
+		body, err = d.inflate(ctx, u, int(limit))
+	case length < 0:
+		body, err = d.fill(ctx, u, beginning, int(limit))
+	case length <= ordinary:
+		body, err = d.fill(ctx, u, int(length), int(length))
+	default: // at most limit, which the caller has checked
+		body, err = d.fill(ctx, u, beginning, int(length))
 	}
-	// As sent it is bounded too: gzip can be endless and inflate to nothing.
-	source := io.Reader(http.MaxBytesReader(w, r.Body, limit))
-	if !gzipped {
-		return d.readAll(ctx, source, limit)
+	if err != nil {
+		return nil, u.reason(err)
 	}
-	inflater, err := d.inflaters.get(source)
+	u.done()
+	return body, nil
+}
+
+func (d *Door) inflate(ctx context.Context, u *upload, limit int) (*Body, error) {
+	inflater, err := d.inflaters.get(u)
 	if err == io.EOF { //nolint:errorlint // gzip returns it as it is for no bytes at all
 		return d.buffers.lend(ctx, 0)
 	}
 	if err != nil {
-		return nil, readError(err)
+		return nil, err
 	}
 	defer d.inflaters.pool.Put(inflater)
-	return d.readAll(ctx, inflater, limit)
+	return d.fill(ctx, inflater, beginning, limit)
 }
 
-func (d *Door) readDeclared(ctx context.Context, r *http.Request) (*Body, error) {
-	n := int(r.ContentLength) // at most limit, which the caller has checked
-	body, err := d.buffers.lend(ctx, n)
+// fill reads source to its end, first bytes into one buffer and the rest, if
+// there is more, into larger ones. There may be no more than most bytes.
+func (d *Door) fill(ctx context.Context, source io.Reader, first, most int) (*Body, error) {
+	body, err := d.buffers.lend(ctx, min(first, most))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.ReadFull(r.Body, body.memory[:n]); err != nil {
+	n := 0
+	for err == nil {
+		switch n {
+		case most:
+			err = atEnd(source)
+		case len(body.memory):
+			body, err = d.buffers.grow(ctx, body, most)
+		default:
+			var got int
+			got, err = source.Read(body.memory[n:min(len(body.memory), most)])
+			n += got
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		body.Release()
-		return nil, readError(err)
+		return nil, err
 	}
 	body.Bytes = body.memory[:n]
 	return body, nil
 }
 
-func (d *Door) readAll(ctx context.Context, source io.Reader, limit int64) (*Body, error) {
-	body, err := d.buffers.lend(ctx, int(min(unknown, limit+1)))
-	if err != nil {
-		return nil, err
+// atEnd returns io.EOF at the end of source.
+func atEnd(source io.Reader) error {
+	var more [1]byte
+	if _, err := io.ReadFull(source, more[:]); err != nil {
+		return err //nolint:wrapcheck // the caller sorts errors by what they are
 	}
-	n := 0
-	for {
-		if n == len(body.memory) {
-			if body, err = d.grow(ctx, body, limit); err != nil {
-				return nil, err
-			}
-		}
-		got, err := source.Read(body.memory[n:])
-		n += got
-		if int64(n) > limit {
-			body.Release()
-			return nil, errTooLarge
-		}
-		if errors.Is(err, io.EOF) {
-			body.Bytes = body.memory[:n]
-			return body, nil
-		}
-		if err != nil {
-			body.Release()
-			return nil, readError(err)
-		}
-	}
-}
-
-// grow moves a full body to a buffer four times as large, with one byte more
-// than limit at most: the byte that shows that a body is too large.
-func (d *Door) grow(ctx context.Context, body *Body, limit int64) (*Body, error) {
-	defer body.Release()
-	larger, err := d.buffers.lend(ctx, int(min(4*int64(len(body.memory)), limit+1)))
-	if err != nil {
-		return nil, err
-	}
-	copy(larger.memory, body.memory)
-	return larger, nil
+	return errTooLarge
 }
 
 func (i *inflaters) get(source io.Reader) (*gzip.Reader, error) {
@@ -111,15 +112,4 @@ func (i *inflaters) get(source io.Reader) (*gzip.Reader, error) {
 		return inflater, nil
 	}
 	return gzip.NewReader(source) //nolint:wrapcheck // the caller sorts errors by what they are
-}
-
-// readError sorts what can go wrong with an upload by whose fault it is.
-func readError(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return errTooLarge
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return errGone
-	}
-	return errBroken
 }

@@ -24,7 +24,7 @@ type Counts struct {
 	// Cut are requests whose upload broke off or took too long.
 	Cut *telemetry.Counter
 	// Requests that were refused for good: by credential, content type or encoding,
-	// size, and for a body in which nothing is a frame.
+	// size, and for a body in which nothing can be a frame.
 	Unauthorized, Unsupported, TooLarge, Malformed *telemetry.Counter
 }
 

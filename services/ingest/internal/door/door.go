@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// DefaultMemory bounds the bodies of all requests at one time, in bytes.
-	DefaultMemory = 32 << 20
+	// memory bounds the bodies of all requests at one time, in bytes. Where bodies
+	// may be large it is more: two of the largest.
+	memory = 32 << 20
 	// storing is the least time a request has to be stored in.
 	storing = 500 * time.Millisecond
 	// recheck is how often a request that is held looks whether storing may go on.
@@ -31,10 +32,8 @@ type Options struct {
 	// Healthy returns an error while nothing may be stored. It is called for every
 	// request.
 	Healthy func() error
-	// Memory bounds the bodies of all requests at one time, in bytes.
-	Memory int64
-	Counts *Counts
-	Log    *slog.Logger
+	Counts  *Counts
+	Log     *slog.Logger
 }
 
 // Door takes Heroku's log drains: it answers 204 once a request is stored.
@@ -47,9 +46,10 @@ type Door struct {
 	trouble   trouble
 }
 
-// New makes a door. It is an http.Handler.
+// New makes a door. It is an http.Handler. Its memory for bodies stays what it is
+// when Set allows larger ones: the largest are then taken one at a time.
 func New(o Options, s Settings) *Door {
-	d := &Door{Options: o, buffers: newBuffers(o.Memory), trouble: trouble{log: o.Log}}
+	d := &Door{Options: o, buffers: newBuffers(max(memory, 2*s.MaxBody)), trouble: trouble{log: o.Log}}
 	d.Set(s)
 	return d
 }
@@ -187,22 +187,22 @@ type origin struct {
 	received   time.Time
 }
 
-// keep stores a body. A body of which a part is framed is kept whole, since a
-// refusal would lose the good frames with the rest.
+// keep stores a body. A body that is framed in part, or that begins as a frame
+// does, is kept whole, since a refusal would lose the good lines with the rest.
 func (d *Door) keep(ctx context.Context, r *http.Request, rules *rules, body *Body, from origin) error {
+	defer body.Release()
 	frames, framed, bad := logplex.Check(body.Bytes)
-	if frames == 0 {
-		body.Release()
-		if bad == nil { // nothing, or line ends
-			return nil
-		}
+	switch {
+	case frames > 0:
+	case bad == nil: // nothing, or line ends
+		return nil
+	case !bad.Plausible():
 		d.Counts.Malformed.Add(1)
 		return &refusal{http.StatusBadRequest, bad.Error()}
 	}
 	d.compareCount(r.Header, frames)
-	parcel := d.parcel(r, rules, body, from, frames, framed)
+	parcel := d.parcel(r, rules, body.Bytes, from, frames, framed)
 	if err := d.healthy(ctx); err != nil {
-		body.Release()
 		return err
 	}
 	if err := d.Store.Store(ctx, parcel); err != nil {
@@ -212,10 +212,10 @@ func (d *Door) keep(ctx context.Context, r *http.Request, rules *rules, body *Bo
 	return nil
 }
 
-func (d *Door) parcel(r *http.Request, rules *rules, body *Body, from origin, frames, framed int) *Parcel {
+func (d *Door) parcel(r *http.Request, rules *rules, body []byte, from origin, frames, framed int) *Parcel {
 	who := identify(from.credential, r.Header)
-	id, repeatable := who.id(body.Bytes)
-	p := &Parcel{Shard: who.shard(), Repeatable: repeatable, Parts: cut(id, body.Bytes, frames, framed), Body: body}
+	id, repeatable := who.id(body)
+	p := &Parcel{Shard: who.shard(), Repeatable: repeatable, Parts: cut(id, body, frames, framed)}
 	facts, query, trace := facts(r, from.app), query(r, rules.QueryFields), trace(r.Header)
 	for i := range p.Parts {
 		q := p.Parts[i].Request

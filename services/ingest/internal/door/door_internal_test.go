@@ -2,14 +2,11 @@ package door
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -21,57 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func TestSizeOf(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ n, class, size int }{
-		{0, 0, 4 << 10},
-		{4 << 10, 0, 4 << 10},
-		{4<<10 + 1, 1, 16 << 10},
-		{16 << 10, 1, 16 << 10},
-		{16<<10 + 1, 2, 64 << 10},
-		{64<<10 + 1, 3, 256 << 10},
-		{256<<10 + 1, 4, 1 << 20},
-		{1 << 20, 4, 1 << 20},
-		{1<<20 + 1, sizes, 1<<20 + 1},
-		{64 << 20, sizes, 64 << 20},
-	} {
-		if class, size := sizeOf(c.n); class != c.class || size != c.size {
-			t.Errorf("%d bytes: class %d, %d bytes", c.n, class, size)
-		}
-	}
-}
-
-func TestBuffersWaitForRoom(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBuffers(64 << 10)
-		first, err := b.lend(t.Context(), 60<<10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := b.lend(short, 1); !errors.Is(err, errNoRoom) {
-			t.Errorf("lent without room: %v", err)
-		}
-		lent := make(chan *Body)
-		go func() {
-			body, _ := b.lend(t.Context(), 1<<20) // larger than all there is: alone
-			lent <- body
-		}()
-		synctest.Wait()
-		first.Release()
-		alone := <-lent
-		if len(alone.memory) != 1<<20 {
-			t.Errorf("lent %d bytes", len(alone.memory))
-		}
-		alone.Release()
-		if !b.budget.TryAcquire(b.capacity) {
-			t.Error("not everything came back")
-		}
-	})
-}
 
 // plainAdmit is admit without care for time and memory.
 func plainAdmit(secrets []string, header string) (name string, ok bool) {

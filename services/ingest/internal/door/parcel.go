@@ -12,8 +12,7 @@ import (
 type Store interface {
 	// Store returns nil once every part of the parcel is stored, now or by an earlier
 	// request with the same ids. After an error the sender must be told to try again.
-	// It releases the parcel's body once, when nothing reads it any more, which can
-	// be after it has returned an error.
+	// The bodies of the parts are not read any more when it returns.
 	Store(ctx context.Context, p *Parcel) error
 }
 
@@ -24,7 +23,6 @@ type Parcel struct {
 	// Repeatable says that a retry of the request has the same ids.
 	Repeatable bool
 	Parts      []Part
-	Body       *Body
 }
 
 // Part is a piece of a request that fits a block.

@@ -1,33 +1,74 @@
 package door
 
 import (
+	"log"
 	"log/slog"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
 const (
 	headerTime = 10 * time.Second
-	// uploadTime covers headers and body. Logplex waits five seconds, so whoever is
-	// slower is no Logplex.
-	uploadTime = 20 * time.Second
+	// answerTime runs from the end of the headers, so it is more than an upload and
+	// what may come after it together.
+	answerTime = 30 * time.Second
 	// idleTime is longer than Logplex keeps a connection that it does not use (about
 	// five minutes): a connection that we close costs it one of its three tries.
 	idleTime   = 15 * time.Minute
 	maxHeaders = 32 << 10
+	// maxConnections are open at a time. A drain uses one for each Logplex node that
+	// serves its app, so this is thousands of drains.
+	maxConnections = 10_240
 )
 
-// NewServer makes the HTTP server for a door. It speaks HTTP/1.1 as Logplex does.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+// Server is the HTTP server for a door. It speaks HTTP/1.1 as Logplex does, and
+// accepts no more connections than it can have open.
+type Server struct {
+	*http.Server
+
+	slots chan struct{}
+	open  sync.WaitGroup
+}
+
+// NewServer makes a Server.
+func NewServer(h http.Handler, logger *slog.Logger) *Server {
+	return newServer(h, logger, maxConnections)
+}
+
+func newServer(h http.Handler, logger *slog.Logger, connections int) *Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	s := &Server{slots: make(chan struct{}, connections)}
+	s.Server = &http.Server{
 		Handler:           h,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       uploadTime,
+		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaders,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState:         s.track,
+		ErrorLog:          log.New(&complaints{log: logger}, "", 0),
+	}
+	return s
+}
+
+// Wait returns when every connection is closed and its handler has ended. It is
+// called after Serve has returned.
+func (s *Server) Wait() { s.open.Wait() }
+
+// track holds up net/http's loop of accepting while no slot is free: it reports
+// a new connection before it accepts the next.
+func (s *Server) track(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.slots <- struct{}{}
+		s.open.Add(1)
+	case http.StateClosed:
+		s.open.Done()
+		<-s.slots
+	case http.StateActive, http.StateIdle, http.StateHijacked:
 	}
 }

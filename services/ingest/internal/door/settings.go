@@ -13,8 +13,8 @@ type Settings struct {
 	Paths []string
 	// Credentials let senders in; without any, nobody comes in.
 	Credentials []Credential
-	// Hold is how long a request may wait to be stored, from its first byte. Storing
-	// has half a second at least, however long the upload took.
+	// Hold is how long a request may wait to be stored, from the end of its headers.
+	// Storing has half a second at least, however long the upload took.
 	Hold time.Duration
 	// MaxBody bounds a body, in bytes, as sent and inflated.
 	MaxBody int64

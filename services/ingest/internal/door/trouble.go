@@ -10,27 +10,38 @@ import (
 // quiet is how long a trouble that goes on is not spoken of again.
 const quiet = 10 * time.Second
 
-// trouble logs that requests cannot be stored, and that they can again, without
-// a line for each.
-type trouble struct {
-	log *slog.Logger
-	on  atomic.Bool
-
+// seldom keeps a log readable when one thing happens again and again.
+type seldom struct {
 	mu     sync.Mutex
 	told   time.Time
 	untold int
 }
 
-func (t *trouble) failed(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.untold++
-	if time.Since(t.told) < quiet {
-		return
+// speak is told every time, and reports whether to log it, for how many times.
+func (s *seldom) speak() (times int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.untold++
+	if time.Since(s.told) < quiet {
+		return 0, false
 	}
-	t.log.Warn("logs cannot be stored, senders are told to try again", "error", err, "requests", t.untold)
-	t.told, t.untold = time.Now(), 0
-	t.on.Store(true)
+	times, s.told, s.untold = s.untold, time.Now(), 0
+	return times, true
+}
+
+// trouble logs that requests cannot be stored, and that they can again, without
+// a line for each.
+type trouble struct {
+	log *slog.Logger
+	on  atomic.Bool
+	seldom
+}
+
+func (t *trouble) failed(err error) {
+	if n, ok := t.speak(); ok {
+		t.log.Warn("logs cannot be stored, senders are told to try again", "error", err, "requests", n)
+		t.on.Store(true)
+	}
 }
 
 // passed is called for every request that was stored: it is one load of a flag.

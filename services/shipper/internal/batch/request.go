@@ -115,6 +115,14 @@ func (r *Request) Settle() {
 	}
 }
 
+// GiveBack says that there is no more time. A delivery with another part that was
+// delivered comes again whole: at a stop that cannot be told apart.
+func (r *Request) GiveBack() {
+	for _, p := range r.parts {
+		p.ticket.Delivery.Release(0)
+	}
+}
+
 // Reset empties the request and keeps its memory, unless a large event has made
 // that much more than the limits ask for.
 func (r *Request) Reset(l Limits) {

@@ -8,7 +8,7 @@ import (
 
 // Ticket is one delivery on its way: it counts who still has events of it, the
 // requests and whoever fills them, and settles the delivery after the last.
-// A request that is given up keeps its hold, so the delivery is never settled.
+// A request that is given up keeps its hold, so the delivery is never settled so.
 type Ticket struct {
 	Delivery *bus.Delivery
 

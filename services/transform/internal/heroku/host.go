@@ -13,15 +13,15 @@ func HostApp(host []byte) []byte {
 		return nil
 	}
 
-	if len(host) > maxHost || !isPrintable(host) || isDrainToken(host) {
+	if len(host) > maxHost || !isPrintable(host) || IsDrainToken(host) {
 		return nil
 	}
 
 	return host
 }
 
-// isDrainToken recognises "d." and a UUID, the id that Logplex gives a drain.
-func isDrainToken(b []byte) bool {
+// IsDrainToken recognises "d." and a UUID, the id that Logplex gives a drain.
+func IsDrainToken(b []byte) bool {
 	const token = "d.00000000-0000-0000-0000-000000000000"
 
 	if len(b) != len(token) || b[0] != 'd' || b[1] != '.' {

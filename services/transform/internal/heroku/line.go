@@ -79,7 +79,7 @@ func Classify(m *logplex.Message) Line {
 func sourceAndProc(m *logplex.Message) (source, proc []byte) {
 	switch string(m.Host) {
 	case sourceHeroku, sourceApp:
-		if isDrainToken(m.Proc) {
+		if IsDrainToken(m.Proc) {
 			return m.Host, m.App
 		}
 	}

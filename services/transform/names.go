@@ -1,0 +1,88 @@
+package transform
+
+import (
+	"bytes"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/transform/internal/heroku"
+)
+
+// queryApp is the query parameter of a drain's URL that names the app.
+const queryApp = "app"
+
+// maxNames bounds the remembered names. Dynos come and go, and a sender may make
+// names up: past the bound the memory starts afresh.
+const maxNames = 4096
+
+// names remembers the few names that most lines repeat, as text and as JSON, so
+// that a line allocates nothing.
+type names struct {
+	words map[string]word
+	kinds map[heroku.Kind]kindWord
+}
+
+type word struct {
+	text string
+	json []byte
+}
+
+type kindWord struct {
+	word
+	sourcetype string
+}
+
+// appName is the app a request or line belongs to. A fixed one was named by the
+// URL, and a frame's hostname does not change it.
+type appName struct {
+	word  word
+	fixed bool
+}
+
+// app is the first that is set of: URL path, query, (frame hostname, by line),
+// credential, drain token. A credential made at start says nothing of an app.
+func (n *names) app(r *drainlinev1.Request) appName {
+	for _, name := range []string{r.GetFacts().GetPathApp(), r.GetQuery()[queryApp]} {
+		if name != "" {
+			return appName{word: n.word([]byte(name)), fixed: true}
+		}
+	}
+	if c := r.GetCredential(); c != "" && c != config.DefaultCredential {
+		return appName{word: n.word([]byte(c))}
+	}
+	return appName{word: n.word([]byte(r.GetDrainToken()))}
+}
+
+func (n *names) word(b []byte) word {
+	if len(b) == 0 {
+		return word{}
+	}
+	if w, ok := n.words[string(b)]; ok {
+		return w
+	}
+	if n.words == nil || len(n.words) >= maxNames {
+		n.words = make(map[string]word, maxNames)
+	}
+	key := string(b)
+	w := newWord(key)
+	n.words[key] = w
+	return w
+}
+
+func newWord(name string) word {
+	text := string(bytes.ToValidUTF8([]byte(name), []byte("\ufffd")))
+	return word{text: text, json: hec.AppendString(nil, []byte(text))}
+}
+
+func (n *names) kind(k heroku.Kind) kindWord {
+	if w, ok := n.kinds[k]; ok {
+		return w
+	}
+	if n.kinds == nil {
+		n.kinds = map[heroku.Kind]kindWord{}
+	}
+	w := kindWord{word: newWord(string(k)), sourcetype: "heroku:" + string(k)}
+	n.kinds[k] = w
+	return w
+}
