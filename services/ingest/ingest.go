@@ -89,15 +89,15 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 // holds, has the bus answer for what is on its way, and returns nil, within ten
 // seconds.
 func (i *Ingest) Run(ctx context.Context) error {
-	served := make(chan error, 1)
+	served := make(chan struct{})
+	var err, failed error
 	go func() {
-		served <- i.server.Serve(i.listener)
+		err = i.server.Serve(i.listener)
 		close(served)
 	}()
-	var failed error
 	select {
 	case <-ctx.Done():
-	case err := <-served:
+	case <-served:
 		failed = fmt.Errorf("ingest.logplex.listen %s does not accept any more: %w", i.listener.Addr(), err)
 	}
 	end := context.WithoutCancel(ctx)

@@ -89,7 +89,7 @@ func (d *Door) fill(ctx context.Context, source io.Reader, first, most int) (*Bo
 	}
 	if !errors.Is(err, io.EOF) {
 		body.Release()
-		return nil, err
+		return nil, err //nolint:wrapcheck // the caller sorts errors by what they are
 	}
 	body.Bytes = body.memory[:n]
 	return body, nil
