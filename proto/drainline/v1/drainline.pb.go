@@ -263,7 +263,7 @@ type Request struct {
 	Facts     *Facts `protobuf:"bytes,7,opt,name=facts,proto3" json:"facts,omitempty"`
 	// Allowed query parameters of the drain's URL, the first value of each.
 	Query map[string]string `protobuf:"bytes,8,rep,name=query,proto3" json:"query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// When the first byte of the body was read, nanoseconds since 1970.
+	// When the headers had been read, nanoseconds since 1970.
 	ReceivedNs int64    `protobuf:"varint,9,opt,name=received_ns,json=receivedNs,proto3" json:"received_ns,omitempty"`
 	Trace      *Trace   `protobuf:"bytes,10,opt,name=trace,proto3" json:"trace,omitempty"`
 	Encoding   Encoding `protobuf:"varint,11,opt,name=encoding,proto3,enum=drainline.v1.Encoding" json:"encoding,omitempty"`
