@@ -100,7 +100,9 @@ func TestServicesStopInOrder(t *testing.T) {
 	p := testProcess(t, config.Loader{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j}, &fake{name: "c", journal: &j}}) }()
+	go func() {
+		done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j}, &fake{name: "c", journal: &j}})
+	}()
 	await(t, func() bool { return len(j.all()) == 3 })
 	cancel()
 	if err := <-done; err != nil {
@@ -133,7 +135,9 @@ func TestReloadReachesServices(t *testing.T) {
 	p := testProcess(t, config.Loader{Files: []string{file}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j, picky: true}}) }()
+	go func() {
+		done <- p.run(ctx, []Service{&fake{name: "a", journal: &j}, &fake{name: "b", journal: &j, picky: true}})
+	}()
 	await(t, func() bool { return len(j.all()) == 2 })
 	write("ingest: {hold: 1s}\n")
 	await(t, func() bool { return slices.Contains(j.all(), "b refuses") })
