@@ -10,7 +10,10 @@ import (
 )
 
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check, print or explain the configuration"}
+	cmd := &cobra.Command{
+		Use: "config", Short: "Check, print or explain the configuration", Example: "  drainline config check --config drainline.yaml",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(configCheckCommand(), configPrintCommand(), configReferenceCommand())
 	return cmd
 }

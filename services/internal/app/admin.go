@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"syscall"
 	"time"
 )
 
@@ -35,6 +36,9 @@ type admin struct {
 func (p *Process) newAdmin(ctx context.Context) (*admin, error) {
 	c := p.Config.Admin
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("admin.listen %s is taken: stop what listens there or set another address", c.Listen)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("admin.listen %s cannot be listened on: stop what uses it or set another address: %w", c.Listen, err)
 	}

@@ -44,6 +44,7 @@ type Door struct {
 	buffers   *buffers
 	inflaters inflaters
 	trouble   trouble
+	refused   seldom
 }
 
 // New makes a door. It is an http.Handler. Its memory for bodies stays what it is
@@ -63,7 +64,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	app, takesLogs := rules.route(r.URL.Path)
 	switch {
 	case !takesLogs && r.URL.Path != "/healthz":
-		answer(w, http.StatusNotFound, "no logs are taken on this path")
+		answer(w, http.StatusNotFound, "no logs are taken on this path; below a path for logs, an app is named by up to 64 of a-z, A-Z, 0-9 and ._-")
 	case r.Method == http.MethodGet || r.Method == http.MethodHead: // load balancers ask
 		answer(w, http.StatusOK, "")
 	case !takesLogs:
@@ -95,6 +96,10 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, rules *rules, app st
 	case refused:
 		if no.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Basic realm="drainline"`)
+		}
+		if n, ok := d.refused.speak(); ok {
+			d.Log.Warn("requests are refused, their senders drop what is in them",
+				"status", no.status, "reason", no.sentence, "from", r.RemoteAddr, "requests", n)
 		}
 		answer(w, no.status, no.sentence)
 	case errors.Is(err, errGone):

@@ -24,6 +24,9 @@ func facts(r *http.Request, app string) *drainlinev1.Facts {
 	}
 }
 
+// queryApp is the parameter that names the app, where the path does not.
+const queryApp = "app"
+
 // query takes the allowed parameters out of a drain URL's query.
 func query(r *http.Request, allowed []string) map[string]string {
 	if r.URL.RawQuery == "" || len(allowed) == 0 {
@@ -32,7 +35,11 @@ func query(r *http.Request, allowed []string) map[string]string {
 	values := r.URL.Query()
 	var kept map[string]string
 	for _, name := range allowed {
-		if v := first(values[name]); v != "" {
+		v := first(values[name])
+		if name == queryApp && !isApp(v) {
+			continue // as in the path, but for the sake of a name no log is refused
+		}
+		if v != "" {
 			if kept == nil {
 				kept = make(map[string]string, len(allowed))
 			}

@@ -56,7 +56,7 @@ func (r *rules) route(p string) (app string, ok bool) {
 }
 
 func isApp(s string) bool {
-	if len(s) > maxApp {
+	if len(s) > maxApp || s == "." || s == ".." {
 		return false
 	}
 	for i := range len(s) {

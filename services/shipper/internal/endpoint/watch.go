@@ -11,6 +11,8 @@ const (
 	// tolerated is how many tries in a row may fail for passing reasons before
 	// that is called trouble: single 503s are everyday life.
 	tolerated = 2
+	// longWait is a Retry-After that people should hear of at once.
+	longWait = 30 * time.Second
 	// quiet keeps a URL that comes and goes from filling the log: that long after
 	// a line about trouble there is no other.
 	quiet = time.Minute
@@ -56,7 +58,8 @@ func (w *watch) note(err error, now time.Time) {
 		w.announce(held, now)
 	default:
 		w.failures++
-		if w.failures > tolerated {
+		retry, asked := errors.AsType[*RetryError](err)
+		if w.failures > tolerated || asked && retry.After >= longWait {
 			w.reason = err
 			w.announce(away, now)
 		}
