@@ -52,7 +52,7 @@ type Bus struct {
 // Start starts a server with the streams of c, and stops it after the test.
 func Start(t *testing.T, c *config.Config) *Bus {
 	t.Helper()
-	server, err := natsd.Start(t.Context(), natsd.Options{Dir: t.TempDir(), Log: Log(t), MaxBytes: 1 << 30})
+	server, err := natsd.Start(t.Context(), natsd.Options{Dir: t.TempDir(), SyncAlways: true, Log: Log(t), MaxBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

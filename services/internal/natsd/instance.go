@@ -114,8 +114,10 @@ func (s *Server) serverOptions() (*server.Options, error) {
 		JetStreamMaxMemory:     maxMemory,
 		JetStreamMaxStore:      maxStore,
 		SyncAlways:             s.opts.SyncAlways,
-		SyncInterval:           syncInterval,
 		DisableJetStreamBanner: true,
+	}
+	if !o.SyncAlways { // otherwise nothing is left for the timer to sync
+		o.SyncInterval = syncInterval
 	}
 	if o.DontListen {
 		return o, nil
