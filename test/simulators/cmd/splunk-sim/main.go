@@ -22,7 +22,9 @@ import (
 
 const (
 	readHeaderTimeout = 10 * time.Second
-	shutdownTimeout   = 5 * time.Second
+	// net/http takes a connection that never sent anything for idle after five
+	// seconds; clients open some in reserve.
+	shutdownTimeout = 15 * time.Second
 )
 
 func main() {
