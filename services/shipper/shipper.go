@@ -18,6 +18,7 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/topology"
 )
 
 // Options are what a Shipper works with. All are needed.
@@ -109,7 +110,7 @@ func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 	defer s.mu.Unlock()
 	next := make(map[string]*destination, len(c.Destinations))
 	renewed := map[string]*settings{}
-	for _, name := range slices.Sorted(maps.Keys(c.Destinations)) {
+	for _, name := range topology.Destinations(c) {
 		d, exists := s.destinations[name]
 		if !exists {
 			d = s.destination(name)

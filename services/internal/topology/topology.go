@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -91,12 +92,7 @@ func New(c *config.Config, capacity int64) Plan {
 
 // Destinations are the names of the configured destinations, in order.
 func Destinations(c *config.Config) []string {
-	names := make([]string, 0, len(c.Destinations))
-	for name := range c.Destinations {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(c.Destinations))
 }
 
 // Streams refuse new messages when they are full: JetStream's own way of
