@@ -10,6 +10,7 @@ type Config struct {
 	Include      []string               `koanf:"include"`
 	Bus          Bus                    `koanf:"bus"`
 	Ingest       Ingest                 `koanf:"ingest"`
+	Drains       []Drain                `koanf:"drains"`
 	Destinations map[string]Destination `koanf:"destinations"`
 	Inspector    Inspector              `koanf:"inspector"`
 	Telemetry    Telemetry              `koanf:"telemetry"`
@@ -51,26 +52,133 @@ type Embedded struct {
 
 // Ingest is what the doors share.
 type Ingest struct {
-	Hold      time.Duration `koanf:"hold"`
-	PublicURL string        `koanf:"public_url"`
-	Logplex   Logplex       `koanf:"logplex"`
+	Hold          time.Duration `koanf:"hold"`
+	BehindProxy   bool          `koanf:"behind_proxy"`
+	ShutdownDelay time.Duration `koanf:"shutdown_delay"`
+	PublicURL     string        `koanf:"public_url"`
+	Spool         Spool         `koanf:"spool"`
+	Identity      Identity      `koanf:"identity"`
+	Logplex       Logplex       `koanf:"logplex"`
+	HEC           HEC           `koanf:"hec"`
+}
+
+// Spool is a small JetStream beside ingest that takes what the bus cannot.
+type Spool struct {
+	Dir      string `koanf:"dir"`
+	MaxBytes Bytes  `koanf:"max_bytes"`
+}
+
+// Identity is how the app of a line is found.
+type Identity struct {
+	AppFrom []string `koanf:"app_from"`
 }
 
 // Logplex is the door for Heroku's log drains.
 type Logplex struct {
-	Listen      string                `koanf:"listen"`
-	TLS         ServerTLS             `koanf:"tls"`
-	Paths       []string              `koanf:"paths"`
-	MaxBody     Bytes                 `koanf:"max_body"`
-	QueryFields []string              `koanf:"query_fields"`
-	Credentials map[string]Credential `koanf:"credentials"`
+	Listen        string                `koanf:"listen"`
+	TLS           ServerTLS             `koanf:"tls"`
+	Paths         []string              `koanf:"paths"`
+	MaxBody       Bytes                 `koanf:"max_body"`
+	Limits        Limits                `koanf:"limits"`
+	UnknownDrains string                `koanf:"unknown_drains"`
+	UnknownIndex  string                `koanf:"unknown_index"`
+	QueryFields   []string              `koanf:"query_fields"`
+	Credentials   map[string]Credential `koanf:"credentials"`
+}
+
+// What is done with requests of drains that are not listed.
+const (
+	AcceptDrains     = "accept"
+	QuarantineDrains = "quarantine"
+	RejectDrains     = "reject"
+)
+
+// Limits bound what senders can take of a door.
+type Limits struct {
+	Connections int           `koanf:"connections"`
+	Requests    int           `koanf:"requests"`
+	Header      Bytes         `koanf:"header"`
+	Compressed  Bytes         `koanf:"compressed"`
+	Upload      time.Duration `koanf:"upload"`
+}
+
+// Rate bounds what comes in a second; zero is no bound.
+type Rate struct {
+	Requests int   `koanf:"requests"`
+	Bytes    Bytes `koanf:"bytes"`
 }
 
 // Credential lets drains in.
 type Credential struct {
-	User       string `koanf:"user"`
-	Secret     Secret `koanf:"secret"`
-	SecretFile string `koanf:"secret_file"`
+	User               string   `koanf:"user"`
+	Secret             Secret   `koanf:"secret"`
+	SecretFile         string   `koanf:"secret_file"`
+	PreviousSecret     Secret   `koanf:"previous_secret"`
+	PreviousSecretFile string   `koanf:"previous_secret_file"`
+	Apps               []string `koanf:"apps"`
+	StructuredData     string   `koanf:"structured_data"`
+	Rate               Rate     `koanf:"rate"`
+}
+
+// Whether frames have RFC 5424's structured data: by sender, or for certain.
+const (
+	StructuredDataAuto   = "auto"
+	StructuredDataNever  = "never"
+	StructuredDataAlways = "always"
+)
+
+// HEC is the door for clients of Splunk's HTTP Event Collector.
+type HEC struct {
+	Listen         string           `koanf:"listen"`
+	TLS            ServerTLS        `koanf:"tls"`
+	MaxBody        Bytes            `koanf:"max_body"`
+	MaxEvent       Bytes            `koanf:"max_event"`
+	MaxEvents      int              `koanf:"max_events"`
+	MaxDepth       int              `koanf:"max_depth"`
+	Limits         Limits           `koanf:"limits"`
+	TrustedProxies []string         `koanf:"trusted_proxies"`
+	Acks           Acks             `koanf:"acks"`
+	Tokens         map[string]Token `koanf:"tokens"`
+}
+
+// Acks bound HEC's indexer acknowledgement.
+type Acks struct {
+	Channels          int           `koanf:"channels"`
+	Pending           int           `koanf:"pending"`
+	PendingPerChannel int           `koanf:"pending_per_channel"`
+	Idle              time.Duration `koanf:"idle"`
+}
+
+// Token lets HEC clients in.
+type Token struct {
+	Token           Secret            `koanf:"token"`
+	TokenFile       string            `koanf:"token_file"`
+	Disabled        bool              `koanf:"disabled"`
+	Index           string            `koanf:"index"`
+	Indexes         []string          `koanf:"indexes"`
+	Source          string            `koanf:"source"`
+	Sourcetype      string            `koanf:"sourcetype"`
+	Host            string            `koanf:"host"`
+	Fields          map[string]string `koanf:"fields"`
+	Allow           []string          `koanf:"allow"`
+	Ack             bool              `koanf:"ack"`
+	QueryStringAuth bool              `koanf:"query_string_auth"`
+	SplitArrays     bool              `koanf:"split_arrays"`
+	Rate            Rate              `koanf:"rate"`
+}
+
+// Drain is what is known of one log drain.
+type Drain struct {
+	Token          string            `koanf:"token"`
+	App            string            `koanf:"app"`
+	Index          string            `koanf:"index"`
+	Source         string            `koanf:"source"`
+	Sourcetype     string            `koanf:"sourcetype"`
+	Fields         map[string]string `koanf:"fields"`
+	Destinations   []string          `koanf:"destinations"`
+	StructuredData string            `koanf:"structured_data"`
+	From           time.Time         `koanf:"from"`
+	Until          time.Time         `koanf:"until"`
 }
 
 // Destination is one Splunk HTTP Event Collector.
@@ -116,8 +224,10 @@ type ClientTLS struct {
 
 // ServerTLS is how a listener is secured; both files empty means plain HTTP.
 type ServerTLS struct {
-	CertFile string `koanf:"cert_file"`
-	KeyFile  string `koanf:"key_file"`
+	CertFile     string `koanf:"cert_file"`
+	KeyFile      string `koanf:"key_file"`
+	ClientCAFile string `koanf:"client_ca_file"`
+	MinVersion   string `koanf:"min_version"`
 }
 
 // Inspector is the page that shows what would reach Splunk.

@@ -20,6 +20,8 @@ type Batch struct {
 	LastFrame   uint32
 	Origins     []Origin
 	Events      []Event
+	// Ack says that somebody waits to hear that the batch is settled.
+	Ack bool
 }
 
 // Origin is what the events of one request share.
@@ -71,6 +73,7 @@ const (
 	batchLast        = 5<<3 | varint
 	batchOrigins     = 6<<3 | bytes
 	batchEvents      = 7<<3 | bytes
+	batchAck         = 8<<3 | varint
 
 	originRequest    = 1<<3 | bytes
 	originDoor       = 2<<3 | varint
@@ -148,6 +151,9 @@ func AppendBatch(dst []byte, b *Batch) []byte {
 	dst = appendString(dst, batchDestination, b.Destination)
 	dst = appendUint(dst, batchFirst, uint64(b.FirstFrame))
 	dst = appendUint(dst, batchLast, uint64(b.LastFrame))
+	if b.Ack {
+		dst = append(dst, batchAck, 1)
+	}
 	for i := range b.Origins {
 		dst = appendOrigin(dst, &b.Origins[i])
 	}
@@ -272,6 +278,8 @@ func scanBatch(message []byte, b *Batch) error {
 			b.FirstFrame = uint32(number)
 		case batchLast:
 			b.LastFrame = uint32(number)
+		case batchAck:
+			b.Ack = number != 0
 		case batchOrigins:
 			if len(b.Origins) == maxOrigins {
 				return errTooMany

@@ -21,7 +21,7 @@ import (
 // fast one is held to.
 func generated(b *wire.Batch) *drainlinev1.EventBatch {
 	out := &drainlinev1.EventBatch{
-		Id: b.ID[:], BlockId: b.BlockID[:], Destination: b.Destination, FirstFrame: b.FirstFrame, LastFrame: b.LastFrame,
+		Id: b.ID[:], BlockId: b.BlockID[:], Destination: b.Destination, FirstFrame: b.FirstFrame, LastFrame: b.LastFrame, Ack: b.Ack,
 	}
 	for i := range b.Origins {
 		o := &b.Origins[i]
@@ -55,7 +55,7 @@ func generated(b *wire.Batch) *drainlinev1.EventBatch {
 func plain(m *drainlinev1.EventBatch) wire.Batch {
 	b := wire.Batch{
 		ID: wire.ToID(m.GetId()), BlockID: wire.ToID(m.GetBlockId()), Destination: m.GetDestination(),
-		FirstFrame: m.GetFirstFrame(), LastFrame: m.GetLastFrame(),
+		FirstFrame: m.GetFirstFrame(), LastFrame: m.GetLastFrame(), Ack: m.GetAck(),
 	}
 	for _, o := range m.GetOrigins() {
 		b.Origins = append(b.Origins, wire.Origin{
@@ -109,7 +109,7 @@ func anyBatch() *rapid.Generator[*wire.Batch] {
 	return rapid.Custom(func(t *rapid.T) *wire.Batch {
 		b := &wire.Batch{
 			ID: id.Draw(t, "id"), BlockID: id.Draw(t, "block"), Destination: text.Draw(t, "destination"),
-			FirstFrame: frame.Draw(t, "first"), LastFrame: frame.Draw(t, "last"), Origins: rapid.SliceOfN(origin, 1, 3).Draw(t, "origins"),
+			FirstFrame: frame.Draw(t, "first"), LastFrame: frame.Draw(t, "last"), Ack: rapid.Bool().Draw(t, "ack"), Origins: rapid.SliceOfN(origin, 1, 3).Draw(t, "origins"),
 		}
 		event := rapid.Custom(func(t *rapid.T) wire.Event {
 			return wire.Event{

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 )
 
 // ID is the identity of a request, block, batch or dead letter. Ids are made
@@ -46,6 +47,12 @@ func RequestID(principal, drainToken, frameID string) ID {
 func ShuttleRequestID(principal, requestID string, body []byte) ID {
 	sum := sha256.Sum256(body)
 	return hash("shuttle", principal, requestID, string(sum[:]))
+}
+
+// ChannelID identifies a channel of HEC's acknowledgement. Channels are a token's
+// own; their names are GUIDs, compared without regard to case.
+func ChannelID(token, channel string) ID {
+	return hash("channel", token, strings.ToLower(channel))
 }
 
 // LossID identifies a notice of loss (an L10 frame) that heads a request. A

@@ -68,3 +68,21 @@ func (n Names) SuspectSubjects() string { return n.Prefix + ".suspects.>" }
 // SeenSubject is where instances of ingest tell each other, over core NATS,
 // which requests they have stored.
 func (n Names) SeenSubject() string { return n.Prefix + ".seen" }
+
+// AckStream carries, for a while, what is told about HEC's acknowledgement.
+func (n Names) AckStream() string { return n.Prefix + "_acks" }
+
+// AckSubject is where a stage tells it.
+func (n Names) AckSubject(stage string) string { return n.Prefix + ".acks." + stage }
+
+// AckSubjects matches what every stage tells.
+func (n Names) AckSubjects() string { return n.Prefix + ".acks.>" }
+
+// AckIDStream counts the ackIds of each channel.
+func (n Names) AckIDStream() string { return n.Prefix + "_ackids" }
+
+// AckIDSubject is the counter of one channel.
+func (n Names) AckIDSubject(channel ID) string { return n.Prefix + ".ackids." + channel.String() }
+
+// AckIDSubjects matches every counter.
+func (n Names) AckIDSubjects() string { return n.Prefix + ".ackids.>" }

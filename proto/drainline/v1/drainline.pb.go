@@ -26,6 +26,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// StructuredData says whether frames have RFC 5424's STRUCTURED-DATA, which
+// Logplex leaves out.
+type StructuredData int32
+
+const (
+	// By sender: log-shuttle and those without a drain token have it.
+	StructuredData_STRUCTURED_DATA_UNSPECIFIED StructuredData = 0
+	StructuredData_STRUCTURED_DATA_NEVER       StructuredData = 1
+	StructuredData_STRUCTURED_DATA_ALWAYS      StructuredData = 2
+)
+
+// Enum value maps for StructuredData.
+var (
+	StructuredData_name = map[int32]string{
+		0: "STRUCTURED_DATA_UNSPECIFIED",
+		1: "STRUCTURED_DATA_NEVER",
+		2: "STRUCTURED_DATA_ALWAYS",
+	}
+	StructuredData_value = map[string]int32{
+		"STRUCTURED_DATA_UNSPECIFIED": 0,
+		"STRUCTURED_DATA_NEVER":       1,
+		"STRUCTURED_DATA_ALWAYS":      2,
+	}
+)
+
+func (x StructuredData) Enum() *StructuredData {
+	p := new(StructuredData)
+	*p = x
+	return p
+}
+
+func (x StructuredData) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StructuredData) Descriptor() protoreflect.EnumDescriptor {
+	return file_drainline_v1_drainline_proto_enumTypes[0].Descriptor()
+}
+
+func (StructuredData) Type() protoreflect.EnumType {
+	return &file_drainline_v1_drainline_proto_enumTypes[0]
+}
+
+func (x StructuredData) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StructuredData.Descriptor instead.
+func (StructuredData) EnumDescriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{0}
+}
+
 // Door says through which listener a request came.
 type Door int32
 
@@ -60,11 +112,11 @@ func (x Door) String() string {
 }
 
 func (Door) Descriptor() protoreflect.EnumDescriptor {
-	return file_drainline_v1_drainline_proto_enumTypes[0].Descriptor()
+	return file_drainline_v1_drainline_proto_enumTypes[1].Descriptor()
 }
 
 func (Door) Type() protoreflect.EnumType {
-	return &file_drainline_v1_drainline_proto_enumTypes[0]
+	return &file_drainline_v1_drainline_proto_enumTypes[1]
 }
 
 func (x Door) Number() protoreflect.EnumNumber {
@@ -73,7 +125,7 @@ func (x Door) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Door.Descriptor instead.
 func (Door) EnumDescriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{0}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{1}
 }
 
 // Encoding says what a request's body holds.
@@ -120,11 +172,11 @@ func (x Encoding) String() string {
 }
 
 func (Encoding) Descriptor() protoreflect.EnumDescriptor {
-	return file_drainline_v1_drainline_proto_enumTypes[1].Descriptor()
+	return file_drainline_v1_drainline_proto_enumTypes[2].Descriptor()
 }
 
 func (Encoding) Type() protoreflect.EnumType {
-	return &file_drainline_v1_drainline_proto_enumTypes[1]
+	return &file_drainline_v1_drainline_proto_enumTypes[2]
 }
 
 func (x Encoding) Number() protoreflect.EnumNumber {
@@ -133,7 +185,7 @@ func (x Encoding) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Encoding.Descriptor instead.
 func (Encoding) EnumDescriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{1}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{2}
 }
 
 // Content says what DeadBlock.original holds.
@@ -176,11 +228,11 @@ func (x Content) String() string {
 }
 
 func (Content) Descriptor() protoreflect.EnumDescriptor {
-	return file_drainline_v1_drainline_proto_enumTypes[2].Descriptor()
+	return file_drainline_v1_drainline_proto_enumTypes[3].Descriptor()
 }
 
 func (Content) Type() protoreflect.EnumType {
-	return &file_drainline_v1_drainline_proto_enumTypes[2]
+	return &file_drainline_v1_drainline_proto_enumTypes[3]
 }
 
 func (x Content) Number() protoreflect.EnumNumber {
@@ -189,7 +241,7 @@ func (x Content) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Content.Descriptor instead.
 func (Content) EnumDescriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{2}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{3}
 }
 
 // RawBlock is what ingest stores in one publish: every request that was waiting.
@@ -270,7 +322,13 @@ type Request struct {
 	// The body as it was received, inflated.
 	Body []byte `protobuf:"bytes,12,opt,name=body,proto3" json:"body,omitempty"`
 	// Position of this part's first frame in the request, for requests larger than a block.
-	FirstFrame    uint32 `protobuf:"varint,13,opt,name=first_frame,json=firstFrame,proto3" json:"first_frame,omitempty"`
+	FirstFrame uint32 `protobuf:"varint,13,opt,name=first_frame,json=firstFrame,proto3" json:"first_frame,omitempty"`
+	// What events get that do not say otherwise: parameters of the URL, over the settings of the HEC token.
+	Defaults *Defaults `protobuf:"bytes,14,opt,name=defaults,proto3" json:"defaults,omitempty"`
+	// What ingest noted about the request for rules to see, see wire.MarkOverRate.
+	Marks []string `protobuf:"bytes,15,rep,name=marks,proto3" json:"marks,omitempty"`
+	// Set when the sender asked for HEC's indexer acknowledgement.
+	Ack           *Ack `protobuf:"bytes,16,opt,name=ack,proto3" json:"ack,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +454,304 @@ func (x *Request) GetFirstFrame() uint32 {
 	return 0
 }
 
+func (x *Request) GetDefaults() *Defaults {
+	if x != nil {
+		return x.Defaults
+	}
+	return nil
+}
+
+func (x *Request) GetMarks() []string {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+func (x *Request) GetAck() *Ack {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
+}
+
+// Defaults are metadata for the events of one request. Empty leaves the choice
+// to transform.
+type Defaults struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Host       string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Source     string                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	Sourcetype string                 `protobuf:"bytes,3,opt,name=sourcetype,proto3" json:"sourcetype,omitempty"`
+	Index      string                 `protobuf:"bytes,4,opt,name=index,proto3" json:"index,omitempty"`
+	Fields     []*Field               `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	// An event that is an array of objects becomes one event an object.
+	SplitArrays   bool `protobuf:"varint,6,opt,name=split_arrays,json=splitArrays,proto3" json:"split_arrays,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Defaults) Reset() {
+	*x = Defaults{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Defaults) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Defaults) ProtoMessage() {}
+
+func (x *Defaults) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Defaults.ProtoReflect.Descriptor instead.
+func (*Defaults) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Defaults) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Defaults) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Defaults) GetSourcetype() string {
+	if x != nil {
+		return x.Sourcetype
+	}
+	return ""
+}
+
+func (x *Defaults) GetIndex() string {
+	if x != nil {
+		return x.Index
+	}
+	return ""
+}
+
+func (x *Defaults) GetFields() []*Field {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *Defaults) GetSplitArrays() bool {
+	if x != nil {
+		return x.SplitArrays
+	}
+	return false
+}
+
+// Ack is one part of a request whose sender will ask whether it was indexed.
+type Ack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 bytes, see wire.ChannelID.
+	Channel []byte `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The ackId that the sender was given.
+	Id uint64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Position of this part, of so many that the request was cut into.
+	Part          uint32 `protobuf:"varint,3,opt,name=part,proto3" json:"part,omitempty"`
+	Parts         uint32 `protobuf:"varint,4,opt,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ack) Reset() {
+	*x = Ack{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ack) ProtoMessage() {}
+
+func (x *Ack) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
+func (*Ack) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Ack) GetChannel() []byte {
+	if x != nil {
+		return x.Channel
+	}
+	return nil
+}
+
+func (x *Ack) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Ack) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *Ack) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+// AckNote is what services tell ingest about acknowledgement.
+type AckNote struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By transform, before it acknowledges a block: where its parts went.
+	Routed []*Routed `protobuf:"bytes,1,rep,name=routed,proto3" json:"routed,omitempty"`
+	// By the shipper, before it acknowledges a batch: ids of settled batches, 16 bytes each.
+	Settled [][]byte `protobuf:"bytes,2,rep,name=settled,proto3" json:"settled,omitempty"`
+	// By ingest: what a sender has been told, which it is told once.
+	Reported      []*Ack `protobuf:"bytes,3,rep,name=reported,proto3" json:"reported,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AckNote) Reset() {
+	*x = AckNote{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AckNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AckNote) ProtoMessage() {}
+
+func (x *AckNote) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AckNote.ProtoReflect.Descriptor instead.
+func (*AckNote) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AckNote) GetRouted() []*Routed {
+	if x != nil {
+		return x.Routed
+	}
+	return nil
+}
+
+func (x *AckNote) GetSettled() [][]byte {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
+}
+
+func (x *AckNote) GetReported() []*Ack {
+	if x != nil {
+		return x.Reported
+	}
+	return nil
+}
+
+// Routed says which batches hold the events of a part; none, when each was
+// filtered or is a dead letter.
+type Routed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ack           *Ack                   `protobuf:"bytes,1,opt,name=ack,proto3" json:"ack,omitempty"`
+	Batches       [][]byte               `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Routed) Reset() {
+	*x = Routed{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Routed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Routed) ProtoMessage() {}
+
+func (x *Routed) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Routed.ProtoReflect.Descriptor instead.
+func (*Routed) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Routed) GetAck() *Ack {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
+}
+
+func (x *Routed) GetBatches() [][]byte {
+	if x != nil {
+		return x.Batches
+	}
+	return nil
+}
+
 // Facts are what a door saw of a request besides its body.
 type Facts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -405,14 +761,17 @@ type Facts struct {
 	// Address of the peer, without its port.
 	RemoteAddr string `protobuf:"bytes,3,opt,name=remote_addr,json=remoteAddr,proto3" json:"remote_addr,omitempty"`
 	// Logplex-Msg-Count as it was sent.
-	MsgCount      string `protobuf:"bytes,4,opt,name=msg_count,json=msgCount,proto3" json:"msg_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MsgCount string `protobuf:"bytes,4,opt,name=msg_count,json=msgCount,proto3" json:"msg_count,omitempty"`
+	// The only apps that the credential may speak for; none means any.
+	Apps           []string       `protobuf:"bytes,5,rep,name=apps,proto3" json:"apps,omitempty"`
+	StructuredData StructuredData `protobuf:"varint,6,opt,name=structured_data,json=structuredData,proto3,enum=drainline.v1.StructuredData" json:"structured_data,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Facts) Reset() {
 	*x = Facts{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[2]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +783,7 @@ func (x *Facts) String() string {
 func (*Facts) ProtoMessage() {}
 
 func (x *Facts) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[2]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +796,7 @@ func (x *Facts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facts.ProtoReflect.Descriptor instead.
 func (*Facts) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{2}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Facts) GetPathApp() string {
@@ -468,6 +827,20 @@ func (x *Facts) GetMsgCount() string {
 	return ""
 }
 
+func (x *Facts) GetApps() []string {
+	if x != nil {
+		return x.Apps
+	}
+	return nil
+}
+
+func (x *Facts) GetStructuredData() StructuredData {
+	if x != nil {
+		return x.StructuredData
+	}
+	return StructuredData_STRUCTURED_DATA_UNSPECIFIED
+}
+
 // Trace is the W3C trace context of a request.
 type Trace struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -479,7 +852,7 @@ type Trace struct {
 
 func (x *Trace) Reset() {
 	*x = Trace{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[3]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +864,7 @@ func (x *Trace) String() string {
 func (*Trace) ProtoMessage() {}
 
 func (x *Trace) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[3]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +877,7 @@ func (x *Trace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trace.ProtoReflect.Descriptor instead.
 func (*Trace) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{3}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Trace) GetTraceparent() string {
@@ -534,15 +907,17 @@ type EventBatch struct {
 	FirstFrame uint32 `protobuf:"varint,4,opt,name=first_frame,json=firstFrame,proto3" json:"first_frame,omitempty"`
 	LastFrame  uint32 `protobuf:"varint,5,opt,name=last_frame,json=lastFrame,proto3" json:"last_frame,omitempty"`
 	// What events of one request share; an event names its origin by position.
-	Origins       []*Origin `protobuf:"bytes,6,rep,name=origins,proto3" json:"origins,omitempty"`
-	Events        []*Event  `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
+	Origins []*Origin `protobuf:"bytes,6,rep,name=origins,proto3" json:"origins,omitempty"`
+	Events  []*Event  `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
+	// Somebody waits to hear that the batch is settled, see AckNote.
+	Ack           bool `protobuf:"varint,8,opt,name=ack,proto3" json:"ack,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EventBatch) Reset() {
 	*x = EventBatch{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[4]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +929,7 @@ func (x *EventBatch) String() string {
 func (*EventBatch) ProtoMessage() {}
 
 func (x *EventBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[4]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +942,7 @@ func (x *EventBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventBatch.ProtoReflect.Descriptor instead.
 func (*EventBatch) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{4}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EventBatch) GetId() []byte {
@@ -619,6 +994,13 @@ func (x *EventBatch) GetEvents() []*Event {
 	return nil
 }
 
+func (x *EventBatch) GetAck() bool {
+	if x != nil {
+		return x.Ack
+	}
+	return false
+}
+
 // Origin is where the events of one request come from.
 type Origin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -635,7 +1017,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[5]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +1029,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[5]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +1042,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{5}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Origin) GetRequestId() []byte {
@@ -745,7 +1127,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[6]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1139,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[6]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1152,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{6}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Event) GetTimeNs() int64 {
@@ -890,7 +1272,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[7]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1284,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[7]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1297,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{7}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Field) GetName() string {
@@ -962,7 +1344,7 @@ type DeadBlock struct {
 
 func (x *DeadBlock) Reset() {
 	*x = DeadBlock{}
-	mi := &file_drainline_v1_drainline_proto_msgTypes[8]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1356,7 @@ func (x *DeadBlock) String() string {
 func (*DeadBlock) ProtoMessage() {}
 
 func (x *DeadBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_drainline_v1_drainline_proto_msgTypes[8]
+	mi := &file_drainline_v1_drainline_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1369,7 @@ func (x *DeadBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadBlock.ProtoReflect.Descriptor instead.
 func (*DeadBlock) Descriptor() ([]byte, []int) {
-	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{8}
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeadBlock) GetId() []byte {
@@ -1081,7 +1463,7 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x1cdrainline/v1/drainline.proto\x12\fdrainline.v1\"M\n" +
 	"\bRawBlock\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x121\n" +
-	"\brequests\x18\x02 \x03(\v2\x15.drainline.v1.RequestR\brequests\"\x8e\x04\n" +
+	"\brequests\x18\x02 \x03(\v2\x15.drainline.v1.RequestR\brequests\"\xfd\x04\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12&\n" +
 	"\x04door\x18\x02 \x01(\x0e2\x12.drainline.v1.DoorR\x04door\x12\x1e\n" +
@@ -1102,23 +1484,49 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\bencoding\x18\v \x01(\x0e2\x16.drainline.v1.EncodingR\bencoding\x12\x12\n" +
 	"\x04body\x18\f \x01(\fR\x04body\x12\x1f\n" +
 	"\vfirst_frame\x18\r \x01(\rR\n" +
-	"firstFrame\x1a8\n" +
+	"firstFrame\x122\n" +
+	"\bdefaults\x18\x0e \x01(\v2\x16.drainline.v1.DefaultsR\bdefaults\x12\x14\n" +
+	"\x05marks\x18\x0f \x03(\tR\x05marks\x12#\n" +
+	"\x03ack\x18\x10 \x01(\v2\x11.drainline.v1.AckR\x03ack\x1a8\n" +
 	"\n" +
 	"QueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x7f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x01\n" +
+	"\bDefaults\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
+	"\n" +
+	"sourcetype\x18\x03 \x01(\tR\n" +
+	"sourcetype\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\tR\x05index\x12+\n" +
+	"\x06fields\x18\x05 \x03(\v2\x13.drainline.v1.FieldR\x06fields\x12!\n" +
+	"\fsplit_arrays\x18\x06 \x01(\bR\vsplitArrays\"Y\n" +
+	"\x03Ack\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\fR\achannel\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04part\x18\x03 \x01(\rR\x04part\x12\x14\n" +
+	"\x05parts\x18\x04 \x01(\rR\x05parts\"\x80\x01\n" +
+	"\aAckNote\x12,\n" +
+	"\x06routed\x18\x01 \x03(\v2\x14.drainline.v1.RoutedR\x06routed\x12\x18\n" +
+	"\asettled\x18\x02 \x03(\fR\asettled\x12-\n" +
+	"\breported\x18\x03 \x03(\v2\x11.drainline.v1.AckR\breported\"G\n" +
+	"\x06Routed\x12#\n" +
+	"\x03ack\x18\x01 \x01(\v2\x11.drainline.v1.AckR\x03ack\x12\x18\n" +
+	"\abatches\x18\x02 \x03(\fR\abatches\"\xda\x01\n" +
 	"\x05Facts\x12\x19\n" +
 	"\bpath_app\x18\x01 \x01(\tR\apathApp\x12\x1d\n" +
 	"\n" +
 	"user_agent\x18\x02 \x01(\tR\tuserAgent\x12\x1f\n" +
 	"\vremote_addr\x18\x03 \x01(\tR\n" +
 	"remoteAddr\x12\x1b\n" +
-	"\tmsg_count\x18\x04 \x01(\tR\bmsgCount\"I\n" +
+	"\tmsg_count\x18\x04 \x01(\tR\bmsgCount\x12\x12\n" +
+	"\x04apps\x18\x05 \x03(\tR\x04apps\x12E\n" +
+	"\x0fstructured_data\x18\x06 \x01(\x0e2\x1c.drainline.v1.StructuredDataR\x0estructuredData\"I\n" +
 	"\x05Trace\x12 \n" +
 	"\vtraceparent\x18\x01 \x01(\tR\vtraceparent\x12\x1e\n" +
 	"\n" +
 	"tracestate\x18\x02 \x01(\tR\n" +
-	"tracestate\"\xf6\x01\n" +
+	"tracestate\"\x88\x02\n" +
 	"\n" +
 	"EventBatch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x19\n" +
@@ -1129,7 +1537,8 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\n" +
 	"last_frame\x18\x05 \x01(\rR\tlastFrame\x12.\n" +
 	"\aorigins\x18\x06 \x03(\v2\x14.drainline.v1.OriginR\aorigins\x12+\n" +
-	"\x06events\x18\a \x03(\v2\x13.drainline.v1.EventR\x06events\"\xee\x01\n" +
+	"\x06events\x18\a \x03(\v2\x13.drainline.v1.EventR\x06events\x12\x10\n" +
+	"\x03ack\x18\b \x01(\bR\x03ack\"\xee\x01\n" +
 	"\x06Origin\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\fR\trequestId\x12&\n" +
@@ -1179,7 +1588,11 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x05trace\x18\n" +
 	" \x01(\v2\x13.drainline.v1.TraceR\x05trace\x12 \n" +
 	"\vdestination\x18\v \x01(\tR\vdestination\x12\x18\n" +
-	"\asubject\x18\f \x01(\tR\asubject*<\n" +
+	"\asubject\x18\f \x01(\tR\asubject*h\n" +
+	"\x0eStructuredData\x12\x1f\n" +
+	"\x1bSTRUCTURED_DATA_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15STRUCTURED_DATA_NEVER\x10\x01\x12\x1a\n" +
+	"\x16STRUCTURED_DATA_ALWAYS\x10\x02*<\n" +
 	"\x04Door\x12\x14\n" +
 	"\x10DOOR_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fDOOR_LOGPLEX\x10\x01\x12\f\n" +
@@ -1208,42 +1621,54 @@ func file_drainline_v1_drainline_proto_rawDescGZIP() []byte {
 	return file_drainline_v1_drainline_proto_rawDescData
 }
 
-var file_drainline_v1_drainline_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_drainline_v1_drainline_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_drainline_v1_drainline_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_drainline_v1_drainline_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_drainline_v1_drainline_proto_goTypes = []any{
-	(Door)(0),          // 0: drainline.v1.Door
-	(Encoding)(0),      // 1: drainline.v1.Encoding
-	(Content)(0),       // 2: drainline.v1.Content
-	(*RawBlock)(nil),   // 3: drainline.v1.RawBlock
-	(*Request)(nil),    // 4: drainline.v1.Request
-	(*Facts)(nil),      // 5: drainline.v1.Facts
-	(*Trace)(nil),      // 6: drainline.v1.Trace
-	(*EventBatch)(nil), // 7: drainline.v1.EventBatch
-	(*Origin)(nil),     // 8: drainline.v1.Origin
-	(*Event)(nil),      // 9: drainline.v1.Event
-	(*Field)(nil),      // 10: drainline.v1.Field
-	(*DeadBlock)(nil),  // 11: drainline.v1.DeadBlock
-	nil,                // 12: drainline.v1.Request.QueryEntry
+	(StructuredData)(0), // 0: drainline.v1.StructuredData
+	(Door)(0),           // 1: drainline.v1.Door
+	(Encoding)(0),       // 2: drainline.v1.Encoding
+	(Content)(0),        // 3: drainline.v1.Content
+	(*RawBlock)(nil),    // 4: drainline.v1.RawBlock
+	(*Request)(nil),     // 5: drainline.v1.Request
+	(*Defaults)(nil),    // 6: drainline.v1.Defaults
+	(*Ack)(nil),         // 7: drainline.v1.Ack
+	(*AckNote)(nil),     // 8: drainline.v1.AckNote
+	(*Routed)(nil),      // 9: drainline.v1.Routed
+	(*Facts)(nil),       // 10: drainline.v1.Facts
+	(*Trace)(nil),       // 11: drainline.v1.Trace
+	(*EventBatch)(nil),  // 12: drainline.v1.EventBatch
+	(*Origin)(nil),      // 13: drainline.v1.Origin
+	(*Event)(nil),       // 14: drainline.v1.Event
+	(*Field)(nil),       // 15: drainline.v1.Field
+	(*DeadBlock)(nil),   // 16: drainline.v1.DeadBlock
+	nil,                 // 17: drainline.v1.Request.QueryEntry
 }
 var file_drainline_v1_drainline_proto_depIdxs = []int32{
-	4,  // 0: drainline.v1.RawBlock.requests:type_name -> drainline.v1.Request
-	0,  // 1: drainline.v1.Request.door:type_name -> drainline.v1.Door
-	5,  // 2: drainline.v1.Request.facts:type_name -> drainline.v1.Facts
-	12, // 3: drainline.v1.Request.query:type_name -> drainline.v1.Request.QueryEntry
-	6,  // 4: drainline.v1.Request.trace:type_name -> drainline.v1.Trace
-	1,  // 5: drainline.v1.Request.encoding:type_name -> drainline.v1.Encoding
-	8,  // 6: drainline.v1.EventBatch.origins:type_name -> drainline.v1.Origin
-	9,  // 7: drainline.v1.EventBatch.events:type_name -> drainline.v1.Event
-	0,  // 8: drainline.v1.Origin.door:type_name -> drainline.v1.Door
-	6,  // 9: drainline.v1.Origin.trace:type_name -> drainline.v1.Trace
-	10, // 10: drainline.v1.Event.fields:type_name -> drainline.v1.Field
-	2,  // 11: drainline.v1.DeadBlock.content:type_name -> drainline.v1.Content
-	6,  // 12: drainline.v1.DeadBlock.trace:type_name -> drainline.v1.Trace
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	5,  // 0: drainline.v1.RawBlock.requests:type_name -> drainline.v1.Request
+	1,  // 1: drainline.v1.Request.door:type_name -> drainline.v1.Door
+	10, // 2: drainline.v1.Request.facts:type_name -> drainline.v1.Facts
+	17, // 3: drainline.v1.Request.query:type_name -> drainline.v1.Request.QueryEntry
+	11, // 4: drainline.v1.Request.trace:type_name -> drainline.v1.Trace
+	2,  // 5: drainline.v1.Request.encoding:type_name -> drainline.v1.Encoding
+	6,  // 6: drainline.v1.Request.defaults:type_name -> drainline.v1.Defaults
+	7,  // 7: drainline.v1.Request.ack:type_name -> drainline.v1.Ack
+	15, // 8: drainline.v1.Defaults.fields:type_name -> drainline.v1.Field
+	9,  // 9: drainline.v1.AckNote.routed:type_name -> drainline.v1.Routed
+	7,  // 10: drainline.v1.AckNote.reported:type_name -> drainline.v1.Ack
+	7,  // 11: drainline.v1.Routed.ack:type_name -> drainline.v1.Ack
+	0,  // 12: drainline.v1.Facts.structured_data:type_name -> drainline.v1.StructuredData
+	13, // 13: drainline.v1.EventBatch.origins:type_name -> drainline.v1.Origin
+	14, // 14: drainline.v1.EventBatch.events:type_name -> drainline.v1.Event
+	1,  // 15: drainline.v1.Origin.door:type_name -> drainline.v1.Door
+	11, // 16: drainline.v1.Origin.trace:type_name -> drainline.v1.Trace
+	15, // 17: drainline.v1.Event.fields:type_name -> drainline.v1.Field
+	3,  // 18: drainline.v1.DeadBlock.content:type_name -> drainline.v1.Content
+	11, // 19: drainline.v1.DeadBlock.trace:type_name -> drainline.v1.Trace
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_drainline_v1_drainline_proto_init() }
@@ -1256,8 +1681,8 @@ func file_drainline_v1_drainline_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_drainline_v1_drainline_proto_rawDesc), len(file_drainline_v1_drainline_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   10,
+			NumEnums:      4,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

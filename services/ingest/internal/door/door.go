@@ -13,6 +13,7 @@ import (
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/internal/logplex"
 )
 
@@ -41,16 +42,15 @@ type Door struct {
 	Options
 
 	rules     atomic.Pointer[rules]
-	buffers   *buffers
-	inflaters inflaters
-	trouble   trouble
-	refused   seldom
+	bodies  *body.Reader
+	trouble trouble
+	refused seldom
 }
 
 // New makes a door. It is an http.Handler. Its memory for bodies stays what it is
 // when Set allows larger ones: the largest are then taken one at a time.
 func New(o Options, s Settings) *Door {
-	d := &Door{Options: o, buffers: newBuffers(max(memory, 2*s.MaxBody)), trouble: trouble{log: o.Log}}
+	d := &Door{Options: o, bodies: body.NewReader(max(memory, 2*s.MaxBody)), trouble: trouble{log: o.Log}}
 	d.Set(s)
 	return d
 }
@@ -102,7 +102,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, rules *rules, app st
 				"status", no.status, "reason", no.sentence, "from", r.RemoteAddr, "requests", n)
 		}
 		answer(w, no.status, no.sentence)
-	case errors.Is(err, errGone):
+	case errors.Is(err, body.ErrGone):
 		d.Counts.Cut.Add(1)
 		panic(http.ErrAbortHandler)
 	default:
@@ -116,7 +116,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, rules *rules, app st
 }
 
 // take returns nil once the request is stored. It fails with a *refusal, with
-// errGone, or with what keeps the request from being stored.
+// body.ErrGone, or with what keeps the request from being stored.
 func (d *Door) take(w http.ResponseWriter, r *http.Request, rules *rules, app string) error {
 	received := time.Now()
 	credential, ok := rules.admit(first(r.Header["Authorization"]))
@@ -138,13 +138,13 @@ func (d *Door) take(w http.ResponseWriter, r *http.Request, rules *rules, app st
 	base := context.WithoutCancel(r.Context())
 	ctx, cancel := context.WithDeadline(base, received.Add(rules.Hold))
 	defer cancel()
-	body, err := d.read(ctx, w, r, rules.MaxBody, gzipped)
+	b, err := d.bodies.Read(ctx, w, r, rules.limits(), gzipped)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, body.ErrTooLarge):
 		return d.tooLarge(rules)
-	case errors.Is(err, errBroken):
+	case errors.Is(err, body.ErrBroken):
 		d.Counts.Malformed.Add(1)
-		return &refusal{http.StatusBadRequest, errBroken.Error()}
+		return &refusal{http.StatusBadRequest, body.ErrBroken.Error()}
 	case err != nil:
 		return err
 	}
@@ -153,7 +153,7 @@ func (d *Door) take(w http.ResponseWriter, r *http.Request, rules *rules, app st
 		ctx, cancel = context.WithTimeout(base, storing)
 		defer cancel()
 	}
-	return d.keep(ctx, r, rules, body, origin{credential: credential, app: app, received: received})
+	return d.keep(ctx, r, rules, b, origin{credential: credential, app: app, received: received})
 }
 
 // accept checks what kind of body is announced. Neither header is one that
@@ -194,9 +194,9 @@ type origin struct {
 
 // keep stores a body. A body that is framed in part, or that begins as a frame
 // does, is kept whole, since a refusal would lose the good lines with the rest.
-func (d *Door) keep(ctx context.Context, r *http.Request, rules *rules, body *Body, from origin) error {
-	defer body.Release()
-	frames, framed, bad := logplex.Check(body.Bytes)
+func (d *Door) keep(ctx context.Context, r *http.Request, rules *rules, b *body.Body, from origin) error {
+	defer b.Release()
+	frames, framed, bad := logplex.Check(b.Bytes)
 	switch {
 	case frames > 0:
 	case bad == nil: // nothing, or line ends
@@ -206,7 +206,7 @@ func (d *Door) keep(ctx context.Context, r *http.Request, rules *rules, body *Bo
 		return &refusal{http.StatusBadRequest, bad.Error()}
 	}
 	d.compareCount(r.Header, frames)
-	parcel := d.parcel(r, rules, body.Bytes, from, frames, framed)
+	parcel := d.parcel(r, rules, b.Bytes, from, frames, framed)
 	if err := d.healthy(ctx); err != nil {
 		return err
 	}

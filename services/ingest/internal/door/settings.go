@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/drainline/drainline/services/ingest/internal/body"
 )
 
 // Settings are what may change while the door is open.
@@ -27,6 +29,19 @@ type rules struct {
 	Settings
 
 	keys []key
+}
+
+const (
+	// uploadTime covers headers, and then the body. Logplex waits five seconds for an
+	// answer, so whoever is slower is no Logplex.
+	uploadTime = 20 * time.Second
+	// stalled is how long a body may stand still, so that nobody keeps memory for
+	// nothing.
+	stalled = 5 * time.Second
+)
+
+func (r *rules) limits() body.Limits {
+	return body.Limits{Compressed: r.MaxBody, Inflated: r.MaxBody, Upload: uploadTime, Stall: stalled}
 }
 
 func (s Settings) rules() *rules {

@@ -1,4 +1,4 @@
-package door
+package body
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func TestSizeOf(t *testing.T) {
 // allFree fails unless everything that was lent has come back.
 func allFree(t *testing.T, b *buffers) {
 	t.Helper()
-	if !b.small.TryAcquire(b.half) || !b.large.TryAcquire(b.half) {
+	if !b.small.TryAcquire(b.half) || !b.large.TryAcquire(b.half) || b.lent.Load() != 0 {
 		t.Error("not everything came back")
 	}
 }
@@ -52,7 +52,7 @@ func TestBuffersWaitForRoom(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := b.lend(short, 1); !errors.Is(err, errNoRoom) {
+		if _, err := b.lend(short, 1); !errors.Is(err, ErrNoRoom) {
 			t.Errorf("lent without room: %v", err)
 		}
 		larger, err := b.grow(t.Context(), first, 1<<20) // larger than all there is: alone
@@ -63,7 +63,7 @@ func TestBuffersWaitForRoom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("the first room of a body that has grown is free: %v", err)
 		}
-		if kept, err := b.grow(short, second, 1<<20); kept != second || !errors.Is(err, errNoRoom) {
+		if kept, err := b.grow(short, second, 1<<20); kept != second || !errors.Is(err, ErrNoRoom) {
 			t.Errorf("grown without room: %v", err)
 		}
 		second.Release()
@@ -78,7 +78,7 @@ func TestGrowingBodiesDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 2 << 20
-		d := &Door{buffers: newBuffers(2 * limit)}
+		d := &Reader{buffers: newBuffers(2 * limit)}
 		body := bytes.Repeat([]byte("x"), limit-1)
 		start := make(chan struct{})
 		var senders sync.WaitGroup
@@ -112,7 +112,7 @@ func (w waiting) Read([]byte) (int, error) {
 // However a body comes, it is what was sent, or too large.
 func TestFill(t *testing.T) {
 	t.Parallel()
-	d := &Door{buffers: newBuffers(8 << 20)}
+	d := &Reader{buffers: newBuffers(8 << 20)}
 	rapid.Check(t, func(r *rapid.T) {
 		most := rapid.SampledFrom([]int{1, beginning, beginning + 1, 1 << 20, 1<<20 + 1, 3 << 20}).Draw(r, "most")
 		n := max(most+rapid.IntRange(-2, 1).Draw(r, "length"), 0)
@@ -120,7 +120,7 @@ func TestFill(t *testing.T) {
 		body, err := d.fill(t.Context(), bytes.NewReader(sent), beginning, most)
 		switch {
 		case n > most:
-			if !errors.Is(err, errTooLarge) {
+			if !errors.Is(err, ErrTooLarge) {
 				r.Fatalf("%d bytes of %d: %v", n, most, err)
 			}
 		case err != nil || !bytes.Equal(body.Bytes, sent):

@@ -1,9 +1,10 @@
-package door
+package body
 
 import (
 	"context"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -26,6 +27,7 @@ const (
 type buffers struct {
 	half         int64
 	small, large *semaphore.Weighted
+	lent         atomic.Int64
 	pools        [sizes]sync.Pool
 }
 
@@ -51,6 +53,7 @@ func (b *buffers) lend(ctx context.Context, n int) (*Body, error) {
 	if err := wait(ctx, b.small, int64(size)); err != nil {
 		return nil, err
 	}
+	b.lent.Add(int64(size))
 	body := b.take(n)
 	body.small = int64(size)
 	return body, nil
@@ -67,6 +70,7 @@ func (b *buffers) grow(ctx context.Context, full *Body, most int) (*Body, error)
 		if err := wait(ctx, b.large, room); err != nil {
 			return full, err
 		}
+		b.lent.Add(room)
 		full.large = room
 	}
 	n := min(growth*len(full.memory), most)
@@ -82,7 +86,7 @@ func (b *buffers) grow(ctx context.Context, full *Body, most int) (*Body, error)
 
 func wait(ctx context.Context, room *semaphore.Weighted, n int64) error {
 	if !room.TryAcquire(n) && room.Acquire(ctx, n) != nil {
-		return errNoRoom
+		return ErrNoRoom
 	}
 	return nil
 }
@@ -101,6 +105,7 @@ func (b *buffers) take(n int) *Body {
 func (b *Body) Release() {
 	b.from.small.Release(b.small)
 	b.from.large.Release(b.large)
+	b.from.lent.Add(-b.small - b.large)
 	b.Bytes, b.small, b.large = nil, 0, 0
 	if class, _ := sizeOf(len(b.memory)); class < sizes {
 		b.from.pools[class].Put(b)

@@ -1,4 +1,4 @@
-package door
+package body
 
 import (
 	"errors"
@@ -7,34 +7,27 @@ import (
 	"time"
 )
 
-const (
-	// uploadTime covers headers, and then the body. Logplex waits five seconds for an
-	// answer, so whoever is slower is no Logplex.
-	uploadTime = 20 * time.Second
-	// stalled is how long a body may stand still, so that nobody keeps memory for
-	// nothing.
-	stalled = 5 * time.Second
-)
-
 // upload reads a body off the connection, and remembers what went wrong there:
 // what reads from it may have errors of its own.
 type upload struct {
 	body    io.Reader
 	control *http.ResponseController
 	end     time.Time
+	stall   time.Duration
 	err     error
 }
 
 // newUpload bounds a body as sent, since gzip can be endless and inflate to nothing.
-func newUpload(w http.ResponseWriter, r *http.Request, limit int64) *upload {
+func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
 	return &upload{
-		body: http.MaxBytesReader(w, r.Body, limit), control: http.NewResponseController(w), end: time.Now().Add(uploadTime),
+		body: http.MaxBytesReader(w, r.Body, l.Compressed), control: http.NewResponseController(w),
+		end: time.Now().Add(l.Upload), stall: l.Stall,
 	}
 }
 
 // Read implements io.Reader.
 func (u *upload) Read(p []byte) (int, error) {
-	soon := time.Now().Add(stalled)
+	soon := time.Now().Add(u.stall)
 	if soon.After(u.end) {
 		soon = u.end
 	}
@@ -55,13 +48,13 @@ func (u *upload) done() {
 func (u *upload) reason(err error) error {
 	_, tooLarge := errors.AsType[*http.MaxBytesError](u.err)
 	switch {
-	case errors.Is(err, errNoRoom), errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrNoRoom), errors.Is(err, ErrTooLarge):
 		return err
 	case tooLarge:
-		return errTooLarge
+		return ErrTooLarge
 	case u.err != nil:
-		return errGone
+		return ErrGone
 	default:
-		return errBroken
+		return ErrBroken
 	}
 }

@@ -1,0 +1,11 @@
+package wire
+
+// Marks are notes about a request that travel with its events, in the indexed
+// field MarkField, for rules and people to see.
+const (
+	MarkField = "drainline_mark"
+	// MarkOverRate is a request that its sender's rate bound would not have let in.
+	MarkOverRate = "over_rate"
+	// MarkUnknownDrain is a request from a drain that the configuration does not list.
+	MarkUnknownDrain = "unknown_drain"
+)
