@@ -31,7 +31,7 @@ test: ## run every test once
 
 # What CI runs. The order puts the quick refusals first.
 .PHONY: check
-check: format-check lint build-alone generate-check test-race ## everything that has to be green before a commit
+check: format-check lint build-alone generate-check test-race fuzz-check ## everything that has to be green before a commit
 	@echo "make check: all green"
 
 .PHONY: test-race
@@ -50,6 +50,12 @@ bench-go: ## run the packages' own benchmarks
 fuzz: ## fuzz every target for 20 s
 	@for m in $(MODULES); do (cd $$m && for p in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done); done
+
+# What strangers' bytes meet first, for a moment each beyond the seeds that `go test` runs.
+FUZZED = ./internal/logplex:FuzzScan ./internal/logplex:FuzzTimestamp ./internal/hec:FuzzScan ./internal/hec:FuzzTime
+.PHONY: fuzz-check
+fuzz-check:
+	@cd services && for f in $(FUZZED); do go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 5s "$${f%:*}"; done
 
 .PHONY: format
 format: $(BIN)/gofumpt ## format the code

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -37,6 +38,18 @@ func isPort(s string) bool {
 func isHost(s string) bool {
 	ip, _, _ := strings.Cut(s, "%")
 	return net.ParseIP(ip) != nil || hostName.MatchString(s)
+}
+
+// networks are kept as CIDR with nothing set beyond the mask, a single address
+// as a network of its own.
+func networks() kind {
+	return listOf("a list of different networks in CIDR notation or addresses", 0, func(s string) (string, bool) {
+		if address, err := netip.ParseAddr(s); err == nil {
+			s = address.Unmap().String() + "/" + strconv.Itoa(address.Unmap().BitLen())
+		}
+		network, err := netip.ParsePrefix(s)
+		return network.Masked().String(), err == nil && !network.Addr().Is4In6()
+	})
 }
 
 // httpURL drops a slash at the end, so that paths can be appended.

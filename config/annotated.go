@@ -15,13 +15,15 @@ const lineWidth = 100
 const preamble = `Everything that can be set, with its meaning and its default.
 
 Two hashes are prose, one hash is a key at its default or, where there is none, an example: remove
-the hash to set it. Lists are replaced as a whole. Sections may be left out or left empty.
+the hash to set it. Lists and maps are replaced as a whole, but for drains, which all files add to.
+Sections may be left out or left empty.
 
 Later sources win: defaults, files in the order of the command line, environment, flags. Any key is
 an environment variable too, in upper case with two underscores between levels and commas between
-the items of a list: ingest.hold is DRAINLINE_INGEST__HOLD. SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN fill
-destinations.splunk, PORT the port of ingest.logplex.listen, and DRAINLINE_DRAIN_SECRET is the secret
-of the drain URL; a variable that a file uses as ${NAME} is left to that file.
+the items of a list or map: ingest.hold is DRAINLINE_INGEST__HOLD, and a=b,c=d is a map. Only drains
+are left to files. SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN fill destinations.splunk, PORT the port of
+ingest.logplex.listen, and DRAINLINE_DRAIN_SECRET is the secret of the drain URL; a variable that a
+file uses as ${NAME} is left to that file.
 
 In a string, ${NAME} is replaced from the environment, and $$ is a dollar sign. Times are written as
 500ms, 4s, 30m or 336h; sizes in bytes or as 64KiB, 8MiB, 4GiB (powers of 1024) or 500kB, 1MB, 4GB
@@ -48,6 +50,8 @@ func annotate(b *bytes.Buffer, k key) {
 	}
 	name := exampleName(k.path)
 	switch {
+	case strings.HasSuffix(k.path, entryMark):
+		fmt.Fprintf(b, "%s# -\n", margin)
 	case k.isSection() && strings.Contains(k.path, "*"):
 		fmt.Fprintf(b, "%s# %s:\n", margin, name)
 	case k.isSection():
@@ -66,6 +70,8 @@ func exampleName(path string) string {
 		return "splunk"
 	case credentials + ".*":
 		return "team_a"
+	case tokens + ".*":
+		return "web"
 	default:
 		return lastSegment(path)
 	}
@@ -77,7 +83,7 @@ func (k key) sentences() string {
 	if !k.isSection() {
 		said = append(said, "Must be "+k.kind.rule+".")
 	}
-	if k.required {
+	if k.required && !k.kind.secret {
 		said = append(said, "Required.")
 	}
 	if k.restart {

@@ -15,6 +15,10 @@ type Config struct {
 	Inspector    Inspector              `koanf:"inspector"`
 	Telemetry    Telemetry              `koanf:"telemetry"`
 	Admin        Admin                  `koanf:"admin"`
+
+	// Certificates is a digest of the files that the tls sections name. It tells a
+	// renewed certificate; the SHA of the configuration does not.
+	Certificates string `koanf:"-"`
 }
 
 // Bus is the NATS JetStream that carries everything between the services.
@@ -68,7 +72,8 @@ type Spool struct {
 	MaxBytes Bytes  `koanf:"max_bytes"`
 }
 
-// Identity is how the app of a line is found.
+// Identity is how the app of a line is found: by the words drain, path, query,
+// hostname, credential and token, the first that gives one.
 type Identity struct {
 	AppFrom []string `koanf:"app_from"`
 }
@@ -149,7 +154,8 @@ type Acks struct {
 	Idle              time.Duration `koanf:"idle"`
 }
 
-// Token lets HEC clients in.
+// Token lets HEC clients in. Allow has networks in CIDR notation, as
+// HEC.TrustedProxies does.
 type Token struct {
 	Token           Secret            `koanf:"token"`
 	TokenFile       string            `koanf:"token_file"`
@@ -167,7 +173,9 @@ type Token struct {
 	Rate            Rate              `koanf:"rate"`
 }
 
-// Drain is what is known of one log drain.
+// Drain is what is known of one log drain. Events from From on and before Until
+// are shipped; a zero time is no bound. An empty StructuredData leaves it to the
+// credential.
 type Drain struct {
 	Token          string            `koanf:"token"`
 	App            string            `koanf:"app"`

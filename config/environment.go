@@ -51,13 +51,29 @@ func (env environment) layer() *layer {
 		if !ok {
 			continue
 		}
-		if _, known := find(path); !known {
-			l.add(Problem{Path: name, Rule: "is not a known name; the nearest is " + envName(nearest(path)), File: "environment"})
+		if rule := refused(path); rule != "" {
+			l.add(Problem{Path: name, Rule: rule, File: "environment"})
 			continue
 		}
 		l.set(path, env.values[name], name)
 	}
 	return l
+}
+
+// inEnvironment are the keys that the environment can give.
+var inEnvironment = slices.DeleteFunc(slices.Clone(keys), func(k key) bool { return k.referenceEnv() == "" })
+
+// refused says why the environment cannot give a path; empty is that it can.
+func refused(path string) string {
+	for _, k := range keys {
+		if isList(k.path) && strings.HasPrefix(path, k.path) {
+			return onlyInFiles
+		}
+	}
+	if _, known := find(path); !known {
+		return "is not a known name; the nearest is " + envName(nearest(path, inEnvironment))
+	}
+	return ""
 }
 
 // Kubernetes tells every container of a namespace where its services are, in

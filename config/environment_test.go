@@ -26,6 +26,10 @@ func TestEnvironment(t *testing.T) {
 		{"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__SECRET=s", func(c *config.Config) any {
 			return c.Ingest.Logplex.Credentials["team_a"].Secret.Reveal()
 		}, "s"},
+		{"DRAINLINE_INGEST__HEC__TLS__MIN_VERSION=1.3", func(c *config.Config) any { return c.Ingest.HEC.TLS.MinVersion }, "1.3"},
+		{"DRAINLINE_INGEST__HEC__TRUSTED_PROXIES=10.1.2.3/8,::1", func(c *config.Config) any { return c.Ingest.HEC.TrustedProxies }, "[10.0.0.0/8 ::1/128]"},
+		{"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=s", func(c *config.Config) any { return c.Ingest.HEC.Tokens["web"].Token.Reveal() }, "s"},
+		{"DRAINLINE_INGEST__IDENTITY__APP_FROM=token, path", func(c *config.Config) any { return c.Ingest.Identity.AppFrom }, "[token path]"},
 		{"DRAINLINE_DESTINATIONS__SPLUNK__TOKEN=own", func(c *config.Config) any { return c.Destinations["splunk"].Token.Reveal() }, "own"},
 		{"DRAINLINE_DESTINATIONS__SPLUNK__BATCH__MAX_EVENTS=7", func(c *config.Config) any {
 			return c.Destinations["splunk"].Batch.MaxEvents

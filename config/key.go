@@ -13,12 +13,12 @@ const DefaultCredential = "default"
 // key is one thing that can be set, or a section that holds such things.
 // Everything the package knows about it stands here.
 type key struct {
-	path     string // dotted; "*" stands for a name that the operator chooses
+	path     string // dotted; "*" stands for a name that the operator chooses, "[]" for the number of a list's entry
 	kind     kind   // what its value must look like; a section has none
 	def      string // the default as the environment would give it; empty is the type's zero
 	doc      string
 	example  string // in YAML, where the default does not show what a value looks like
-	required bool   // in every section with a name
+	required bool   // in every section with a name and every entry of a list
 	restart  bool   // read at start only, with everything below it
 }
 
@@ -38,6 +38,7 @@ const (
 	credentials = "ingest.logplex.credentials" //nolint:gosec // a path
 	envPrefix   = "DRAINLINE_"
 	fileSuffix  = "_file"
+	entryMark   = "[]"
 	nameRule    = "a name of 1 to 32 characters from a-z, 0-9 and _"
 )
 
@@ -52,23 +53,43 @@ var byPath = func() map[string]key {
 	return m
 }()
 
-// find returns the key of a path that holds real names.
+// below lists what stands directly in a section.
+var below = func() map[string][]key {
+	m := map[string][]key{}
+	for _, k := range keys {
+		m[parentOf(k.path)] = append(m[parentOf(k.path)], k)
+	}
+	return m
+}()
+
+// find returns the key of a path that holds real names and numbers.
 func find(path string) (key, bool) {
 	k, ok := byPath[pattern(path)]
 	return k, ok
 }
 
-// pattern replaces the names in a path by "*".
+var entryNumber = regexp.MustCompile(`\[\d+\]$`)
+
+// pattern replaces the names in a path by "*" and the numbers by "[]".
 func pattern(path string) string {
 	out := ""
 	for segment := range strings.SplitSeq(path, ".") {
 		if holdsNames(out) {
 			segment = "*"
 		}
-		out = join(out, segment)
+		out = join(out, entryNumber.ReplaceAllString(segment, entryMark))
 	}
 	return out
 }
+
+// isList tells of a pattern whether it is a list of sections.
+func isList(pattern string) bool {
+	_, ok := byPath[pattern+entryMark]
+	return ok
+}
+
+// inList tells whether a path leads into an entry of a list.
+func inList(path string) bool { return strings.Contains(pattern(path), entryMark) }
 
 // holdsNames tells of a pattern whether what stands below it are names.
 func holdsNames(pattern string) bool {

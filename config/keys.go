@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // keys is the one declaration of everything that can be set, in the order of
@@ -20,7 +21,7 @@ var keys = slices.Concat(
 			"of these files is an error. Only in files given on the command line.",
 		example: "[destinations.d/*.yaml]",
 	}},
-	busKeys, ingestKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,
+	busKeys, ingestKeys, drainKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,
 )
 
 var inspectorKeys = []key{
@@ -97,6 +98,39 @@ const (
 // streamSize is the size of a stream on the bus.
 func streamSize() kind { return sizeOrZero(minStream, maxStream) }
 
+const indexRule = "1 to 255 lower case letters, digits, _ and -, not beginning with -"
+
+func indexName() kind { return text(indexRule, index.MatchString) }
+
+// words is text for people, such as a source.
+func words() kind {
+	return text("text of at most 1000 bytes without control characters", isWords)
+}
+
+const maxWords = 1000 // bytes
+
+func isWords(s string) bool {
+	return s != "" && len(s) <= maxWords && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// fieldMap are indexed fields with their values.
+func fieldMap() kind {
+	const rule = "a map of names of 1 to 64 letters, digits and _.:- to text of at most 1000 bytes without control characters " +
+		"(numbers in quotes)"
+	return textMap(rule, func(name, value string) bool {
+		return fieldName.MatchString(name) && (value == "" || isWords(value))
+	})
+}
+
+// hecToken is what stands in an Authorization header after `Splunk`.
+func hecToken() kind {
+	return secret("1 to 1000 visible characters without spaces, and not the placeholder "+redacted, isToken)
+}
+
+// isToken refuses what `config print` shows in place of a token, which would
+// otherwise come back with a configuration that was printed and reused.
+func isToken(s string) bool { return visible.MatchString(s) && s != redacted }
+
 func filePath() kind { return text("a file's path", isPath) }
 
 func folderPath() kind { return text("a folder's path", isPath) }
@@ -114,7 +148,16 @@ var (
 
 	urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
 
-	fieldName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	fieldGlob = regexp.MustCompile(`^[A-Za-z0-9_.*-]{1,64}$`)
+
+	fieldName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+
+	appName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+	drainToken = regexp.MustCompile(`^[!-~]{1,128}$`)
+
+	// Splunk's own indexes, such as _internal, begin with an underscore.
+	index = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,254}$`)
 )
 
 // isURLPath takes paths as net/http's router sees them: it would redirect

@@ -21,7 +21,7 @@ var destinationKeys = slices.Concat(
 			example: "[https://splunk.example.com:8088]",
 		},
 		{
-			path: destination + ".token", kind: secret("1 to 1000 visible characters without spaces, and not the placeholder "+redacted, isToken),
+			path: destination + ".token", kind: hecToken(), required: true,
 			doc: "The HEC token. Give this or token_file.", example: "${SPLUNK_HEC_TOKEN}",
 		},
 		{
@@ -75,7 +75,3 @@ var destinationKeys = slices.Concat(
 	},
 	clientTLS(destination+".tls", "How connections to the endpoints are secured."),
 )
-
-// isToken refuses what `config print` shows in place of a token, which would
-// otherwise come back with a configuration that was printed and reused.
-func isToken(s string) bool { return visible.MatchString(s) && s != redacted }

@@ -19,18 +19,23 @@ type field struct {
 
 func fields(path string, t reflect.Type) []field {
 	var found []field
-	if path != "" && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map) {
+	list := t.Kind() == reflect.Slice && isSection(t.Elem())
+	if path != "" && (isSection(t) || list) {
 		found = append(found, field{path: path})
 	}
-	switch t.Kind() {
-	case reflect.Struct:
-		for f := range t.Fields() {
-			found = append(found, fields(join(path, f.Tag.Get("koanf")), f.Type)...)
-		}
-	case reflect.Map:
-		found = append(found, fields(join(path, "*"), t.Elem())...)
-	default:
+	switch {
+	case list:
+		found = append(found, fields(path+entryMark, t.Elem())...)
+	case !isSection(t):
 		found = append(found, field{path, t})
+	case t.Kind() == reflect.Struct:
+		for f := range t.Fields() {
+			if name := f.Tag.Get("koanf"); name != notAKey {
+				found = append(found, fields(join(path, name), f.Type)...)
+			}
+		}
+	default:
+		found = append(found, fields(join(path, "*"), t.Elem())...)
 	}
 	return found
 }
@@ -120,7 +125,7 @@ func TestEveryRuleHasABadFile(t *testing.T) {
 func TestEveryKeyHasOneNameInTheEnvironment(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
-	for _, k := range keys {
+	for _, k := range inEnvironment {
 		path := strings.ReplaceAll(k.path, "*", "some_name")
 		name := envName(path)
 		if got, ok := pathOf(name); !ok || got != path {
@@ -130,6 +135,16 @@ func TestEveryKeyHasOneNameInTheEnvironment(t *testing.T) {
 			t.Errorf("%s and %s are both %s", path, other, name)
 		}
 		seen[name] = path
+	}
+}
+
+// An entry of a list is read as it stands in its file.
+func TestEntriesHaveNoDefaultsAndSections(t *testing.T) {
+	t.Parallel()
+	for _, k := range keys {
+		if inList(k.path) && (k.def != "" || k.isSection() != strings.HasSuffix(k.path, entryMark)) {
+			t.Errorf("%s has a default or is a section", k.path)
+		}
 	}
 }
 
@@ -146,9 +161,12 @@ func TestNearest(t *testing.T) {
 		{"ingest.logplex.credentials.a.password", "ingest.logplex.credentials.a.user"},
 		{"destination.prod.max_bytes", "destinations.prod.max_bytes"},
 		{"", "bus"},
-		{strings.Repeat("long", 1000), "ingest.logplex.credentials.<name>.secret_file"},
+		{"drains[12].ap", "drains[12].app"},
+		{"drains[12].tokn", "drains[12].token"},
+		{"drain[12].app", "drains[].app"},
+		{strings.Repeat("long", 1000), "ingest.logplex.limits.connections"},
 	} {
-		if got := nearest(c.path); got != c.want {
+		if got := nearest(c.path, keys); got != c.want {
 			t.Errorf("nearest to %.40q is %q, want %q", c.path, got, c.want)
 		}
 	}

@@ -43,12 +43,14 @@ func boolean() kind {
 }
 
 // count is a whole number of at least one.
-func count(most int) kind {
+func count(most int) kind { return number(1, most) }
+
+func number(least, most int) kind {
 	return kind{
-		rule: fmt.Sprintf("a whole number from 1 to %d", most),
+		rule: fmt.Sprintf("a whole number from %d to %d", least, most),
 		parse: func(raw any) (any, bool) {
 			n, ok := toInt(raw)
-			return n, ok && 1 <= n && n <= most
+			return n, ok && least <= n && n <= most
 		},
 	}
 }
@@ -73,6 +75,44 @@ func toInt(raw any) (int, bool) {
 		return n, err == nil
 	default:
 		return 0, false
+	}
+}
+
+const (
+	tls12 = "1.2"
+	tls13 = "1.3"
+)
+
+// tlsVersion also takes what YAML makes of a version without quotes.
+func tlsVersion() kind {
+	return kind{rule: tls12 + " or " + tls13, text: true, parse: func(raw any) (any, bool) {
+		version := fmt.Sprint(raw)
+		return version, version == tls12 || version == tls13
+	}}
+}
+
+// timestamp is a moment, kept in UTC, or none. YAML reads one without quotes by
+// itself. The years are those whose nanoseconds since 1970 have 63 bits.
+func timestamp() kind {
+	const rule = "empty or a time from 1970 to 2261 as RFC 3339 has it, such as 2024-05-01T12:00:00Z"
+	return kind{rule: rule, parse: func(raw any) (any, bool) {
+		t, ok := toTime(raw)
+		return t, ok && (t.IsZero() || 1970 <= t.Year() && t.Year() <= 2261)
+	}}
+}
+
+func toTime(raw any) (time.Time, bool) {
+	switch v := raw.(type) {
+	case time.Time:
+		return v.UTC(), true
+	case string:
+		if v == "" {
+			return time.Time{}, true
+		}
+		t, err := time.Parse(time.RFC3339, v)
+		return t.UTC(), err == nil
+	default:
+		return time.Time{}, false
 	}
 }
 
@@ -222,6 +262,58 @@ func listOf(rule string, least int, tidy func(string) (string, bool)) kind {
 		}
 		return out, items != nil && len(out) >= least
 	}}
+}
+
+// wordList is a list of some of the words, in the order that is given.
+func wordList(words ...string) kind {
+	rule := "a list of different words out of " + strings.Join(words, ", ") + ", at least one"
+	return listOf(rule, 1, as(func(s string) bool { return slices.Contains(words, s) }))
+}
+
+// textMap is a map of text, nil when it is empty. The environment gives one as
+// a=b,c=d.
+func textMap(rule string, ok func(name, value string) bool) kind {
+	return kind{rule: rule, parse: func(raw any) (any, bool) {
+		pairs, isMap := toPairs(raw)
+		if len(pairs) == 0 {
+			return map[string]string(nil), isMap
+		}
+		out := make(map[string]string, len(pairs))
+		for name, item := range pairs {
+			value, isText := item.(string)
+			if !isText || !ok(name, value) {
+				return nil, false
+			}
+			out[name] = value
+		}
+		return out, true
+	}}
+}
+
+func toPairs(raw any) (map[string]any, bool) {
+	pairs := map[string]any{}
+	switch v := raw.(type) {
+	case map[string]any:
+		return v, true
+	case map[string]string:
+		for name, value := range v {
+			pairs[name] = value
+		}
+		return pairs, true
+	case string:
+		for item := range strings.SplitSeq(v, ",") {
+			name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
+			if _, twice := pairs[name]; twice || !ok && v != "" {
+				return nil, false
+			}
+			if ok {
+				pairs[name] = value
+			}
+		}
+		return pairs, true
+	default:
+		return nil, false
+	}
 }
 
 // toList returns nil for what is no list.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestBytes(t *testing.T) {
@@ -149,6 +151,102 @@ func TestNatsURLs(t *testing.T) {
 		"": false, "a:4222": false, "http://a": false, "nats://u:p@a": false, "nats://a,": false, "nats://a,u@b": false,
 	} {
 		if got := natsURLs().fits(in); got != want {
+			t.Errorf("%q fits: %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestFieldMap(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]map[string]string{
+		"":                   nil,
+		"a=b":                {"a": "b"},
+		"a=b, c=d=e":         {"a": "b", "c": "d=e"},
+		"team.name=,a:b-_=c": {"team.name": "", "a:b-_": "c"},
+	} {
+		got, ok := fieldMap().parse(in)
+		if diff := cmp.Diff(want, got); !ok || diff != "" {
+			t.Errorf("%q fits: %v, and is (- wanted, + got):\n%s", in, ok, diff)
+		}
+		if again, ok := fieldMap().parse(got); !ok || !cmp.Equal(again, got) {
+			t.Errorf("%v is not taken as it is", got)
+		}
+	}
+	for _, in := range []any{
+		"a", "=b", "a=b,", "a=b,a=c", "a b=c", strings.Repeat("a", 65) + "=b", "a=" + strings.Repeat("b", 1001), "a=\xff", "a=\n1", 1, nil,
+		[]any{"a=b"},
+		map[any]any{1: "a"},
+		map[string]any{"a": 1},
+		map[string]any{"a": nil},
+		map[string]any{"a": map[string]any{}},
+	} {
+		if got, ok := fieldMap().parse(in); ok {
+			t.Errorf("%v is %v, want none", in, got)
+		}
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	for in, want := range map[any]time.Time{
+		"":                                {},
+		time.Time{}:                       {},
+		"2024-05-01T12:00:00Z":            noon,
+		"2024-05-01T14:00:00+02:00":       noon,
+		"2024-05-01T12:00:00.123456789Z":  noon.Add(123456789),
+		noon.In(time.FixedZone("", 3600)): noon,
+	} {
+		if got, ok := timestamp().parse(in); !ok || got != want {
+			t.Errorf("%v is %v %v, want %v", in, got, ok, want)
+		}
+	}
+	for _, in := range []any{
+		"2024-05-01", "2024-05-01 12:00:00", "12:00", "1714564800", 1714564800, nil, "2024-13-01T00:00:00Z",
+		"1969-12-31T23:59:59Z", "2262-01-01T00:00:00Z", time.Unix(-1, 0),
+	} {
+		if got, ok := timestamp().parse(in); ok {
+			t.Errorf("%v is %v, want none", in, got)
+		}
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"10.0.0.0/8": "10.0.0.0/8", "10.1.2.3/8": "10.0.0.0/8", "192.0.2.17": "192.0.2.17/32", "::1": "::1/128", "2001:DB8::1/32": "2001:db8::/32",
+		"::ffff:192.0.2.17": "192.0.2.17/32", "0.0.0.0/0": "0.0.0.0/0",
+	} {
+		got, ok := networks().parse(in)
+		if list, _ := got.([]string); !ok || len(list) != 1 || list[0] != want {
+			t.Errorf("%s becomes %v, want %s", in, got, want)
+		}
+	}
+	for _, in := range []string{
+		"10.0.0.0/33", "10.0.0", "10.0.0.256", "host", "*", "!10.0.0.1", "::ffff:192.0.2.0/120", "fe80::1%eth0", "10.0.0.1,10.0.0.1/32", "10.0.0.1,",
+	} {
+		if got, ok := networks().parse(in); ok {
+			t.Errorf("%q becomes %v, want none", in, got)
+		}
+	}
+}
+
+func TestTLSVersion(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[any]bool{"1.2": true, 1.2: true, "1.3": true, 1.3: true, "1": false, 1: false, 1.1: false, "TLS 1.2": false, "": false} {
+		if got := tlsVersion().fits(in); got != want {
+			t.Errorf("%v fits: %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestIndexName(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"main": true, "_internal": true, "a-1_b": true, "1": true, strings.Repeat("a", 255): true,
+		"": false, "-a": false, "Main": false, "a b": false, "a.b": false, strings.Repeat("a", 256): false,
+	} {
+		if got := indexName().fits(in); got != want {
 			t.Errorf("%q fits: %v, want %v", in, got, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 type layer struct {
 	settings map[string]setting
 	entries  map[string]string // things with names, such as "destinations.splunk", and who named them first
+	items    []item            // of lists, in their order
 	problems []Problem
 	// expand fills in what a string of a file takes from the environment.
 	expand func(string) (string, error)
@@ -25,7 +27,18 @@ type setting struct {
 	from  string
 }
 
-const noSection = "is a section and must have keys below it"
+// item is an entry of a list. No later layer changes it.
+type item struct {
+	list   string
+	path   string // with its number in the file, such as "drains[3]"
+	values map[string]any
+	from   string
+}
+
+const (
+	noSection   = "is a section and must have keys below it"
+	onlyInFiles = "is part of a list, and only files can give its entries"
+)
 
 func newLayer() *layer {
 	return &layer{settings: map[string]setting{}, entries: map[string]string{}}
@@ -44,8 +57,10 @@ func (l *layer) walk(path string, section map[string]any, from string) {
 		}
 		k, ok := find(child)
 		switch {
-		case !ok:
+		case !ok || inList(child):
 			l.unknown(child, from)
+		case isList(child):
+			l.walkList(child, value, from)
 		case k.isSection():
 			l.walkSection(child, value, from)
 		case value != nil:
@@ -62,6 +77,50 @@ func (l *layer) walkSection(path string, value any, from string) {
 	case l.enter(path, from):
 		l.walk(path, section, from)
 	}
+}
+
+// walkList takes a list of sections. Its entries have no names and are only
+// added to, so that each is read as a whole.
+func (l *layer) walkList(path string, value any, from string) {
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		l.add(Problem{Path: path, Rule: "is a list: every entry begins with - on a line of its own", File: from})
+		return
+	}
+	for i, v := range list {
+		l.walkItem(item{list: path, path: path + "[" + strconv.Itoa(i) + "]", values: map[string]any{}, from: from}, v)
+	}
+}
+
+func (l *layer) walkItem(it item, value any) {
+	section, ok := toSection(value)
+	if !ok {
+		l.add(Problem{Path: it.path, Rule: noSection, File: it.from})
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		k, ok := byPath[it.list+entryMark+"."+name]
+		child, raw := join(it.path, name), section[name]
+		if !ok {
+			l.unknown(child, it.from)
+			continue
+		}
+		if raw == nil {
+			continue
+		}
+		value, err := l.read(k.kind, raw)
+		if err != nil {
+			l.add(Problem{Path: child, Value: shown(k.kind, raw), Rule: err.Error(), File: it.from})
+		}
+		it.values[name] = value // nil when the rule is broken, but given
+	}
+	for _, k := range below[it.list+entryMark] {
+		name := lastSegment(k.path)
+		if _, given := it.values[name]; k.required && !given {
+			l.add(Problem{Path: join(it.path, name), Rule: "is missing", File: it.from})
+		}
+	}
+	l.items = append(l.items, it)
 }
 
 func toSection(value any) (map[string]any, bool) {
@@ -108,7 +167,7 @@ const maxNearest = 100
 func (l *layer) unknown(path, from string) {
 	rule := "is not a known key"
 	if len(l.problems) < maxNearest {
-		rule += "; the nearest is " + show(nearest(path))
+		rule += "; the nearest is " + show(nearest(path, keys))
 	}
 	l.add(Problem{Path: show(path), Rule: rule, File: from})
 }
@@ -119,6 +178,9 @@ func (l *layer) set(path string, raw any, from string) {
 	switch {
 	case !ok:
 		l.unknown(path, from)
+		return
+	case isList(path) || inList(path):
+		l.add(Problem{Path: path, Rule: onlyInFiles, File: from})
 		return
 	case k.isSection():
 		l.add(Problem{Path: show(path), Rule: noSection, File: from})
@@ -184,9 +246,27 @@ func (l *layer) expandAll(raw any) (any, error) {
 			items[i] = expanded
 		}
 		return items, nil
+	case map[string]any:
+		return l.expandMap(v)
 	default:
 		return raw, nil
 	}
+}
+
+func (l *layer) expandMap(texts map[string]any) (any, error) {
+	out := make(map[string]any, len(texts))
+	for name, item := range texts {
+		s, ok := item.(string)
+		if !ok {
+			return texts, nil // no map of text: its rule will say so
+		}
+		expanded, err := l.expand(s)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = expanded
+	}
+	return out, nil
 }
 
 // shown is a value as a problem may repeat it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // leaf is one key of a Config with its value.
@@ -24,21 +25,39 @@ func (c *Config) leaves() []leaf {
 
 func leavesOf(path string, v reflect.Value) []leaf {
 	var leaves []leaf
-	switch v.Kind() {
-	case reflect.Struct:
+	switch {
+	case !isSection(v.Type()):
+		leaves = append(leaves, leaf{path, v.Interface()})
+	case v.Kind() == reflect.Struct:
 		for field, below := range v.Fields() {
-			leaves = append(leaves, leavesOf(join(path, field.Tag.Get("koanf")), below)...)
+			if name := field.Tag.Get("koanf"); name != notAKey {
+				leaves = append(leaves, leavesOf(join(path, name), below)...)
+			}
 		}
-	case reflect.Map:
+	default:
 		names := v.MapKeys()
 		slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		for _, name := range names {
 			leaves = append(leaves, leavesOf(join(path, name.String()), v.MapIndex(name))...)
 		}
-	default:
-		leaves = append(leaves, leaf{path, v.Interface()})
 	}
 	return leaves
+}
+
+// notAKey is the name of what a configuration has beside its keys.
+const notAKey = "-"
+
+// isSection tells whether values of a type consist of keys or names. A list of
+// sections counts as one value.
+func isSection(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct:
+		return t != reflect.TypeFor[time.Time]()
+	case reflect.Map:
+		return isSection(t.Elem())
+	default:
+		return false
+	}
 }
 
 // SHA is the SHA-256 of the effective configuration in hex. It is the same on
@@ -56,7 +75,7 @@ func unambiguous(value any) string {
 	switch v := value.(type) {
 	case Secret:
 		return strconv.Quote(v.Reveal())
-	case string, []string:
+	case string, []string, map[string]string, []Drain:
 		return fmt.Sprintf("%q", v)
 	default:
 		return fmt.Sprint(v)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,7 +43,8 @@ func (l Loader) load() (*Config, involved, error) {
 	d.merge(layers)
 	d.check()
 	d.readSecretFiles()
-	d.checkCredentials()
+	d.readCertificates()
+	d.checkSenders()
 	if err := asError(d.problems); err != nil {
 		return nil, d.involved, err
 	}
@@ -63,13 +65,16 @@ type draft struct {
 	koanf    *koanf.Koanf
 	from     map[string]string // who gave a path, last
 	entries  map[string]string // things with names, and who named them first
+	items    []item            // of lists, in the order of the files
 	problems []Problem
 	involved involved
+
+	certificates string // a digest
 }
 
 // involved is what a change of can change the configuration.
 type involved struct {
-	files    []string // configuration files and files of secrets
+	files    []string // configuration files, files of secrets and certificates
 	patterns []string // of includes
 }
 
@@ -80,6 +85,7 @@ func (d *draft) add(p Problem) { d.problems = append(d.problems, p) }
 func (d *draft) merge(layers []*layer) {
 	for _, l := range layers {
 		d.problems = append(d.problems, l.problems...)
+		d.items = append(d.items, l.items...)
 		for entry, from := range l.entries {
 			if _, known := d.entries[entry]; !known {
 				d.entries[entry] = from
@@ -136,15 +142,29 @@ func (d *draft) paths(pattern string) []string {
 
 // config makes the Config of a draft without problems.
 func (d *draft) config() (*Config, error) {
-	c := &Config{}
-	// A DecoderConfig of our own leaves out koanf's conversions: nothing is left
-	// to convert.
-	err := d.koanf.UnmarshalWithConf("", c, koanf.UnmarshalConf{
-		DecoderConfig: &mapstructure.DecoderConfig{TagName: "koanf", ErrorUnused: true, Result: c},
-	})
+	c := &Config{Certificates: d.certificates}
+	// mapstructure without koanf's conversions: nothing is left to convert.
+	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{TagName: "koanf", ErrorUnused: true, Result: c})
 	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if err := errors.Join(decoder.Decode(d.koanf.Raw()), decoder.Decode(d.lists())); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	c.Include = d.involved.patterns // of all files, each relative to its own
 	return c, nil
+}
+
+// lists has the entries of each list. They stay out of koanf, which would copy
+// thousands of them at every turn.
+func (d *draft) lists() map[string]any {
+	lists := map[string][]map[string]any{}
+	for _, it := range d.items {
+		lists[it.list] = append(lists[it.list], it.values)
+	}
+	values := make(map[string]any, len(lists))
+	for path, list := range lists {
+		values[path] = list
+	}
+	return values
 }

@@ -64,9 +64,23 @@ func TestDefaults(t *testing.T) {
 			Embedded: config.Embedded{Dir: "drainline-data", Sync: "always"},
 		},
 		Ingest: config.Ingest{
-			Hold: 4 * time.Second,
+			Hold:     4 * time.Second,
+			Identity: config.Identity{AppFrom: []string{"drain", "path", "query", "hostname", "credential", "token"}},
 			Logplex: config.Logplex{
-				Listen: ":8080", Paths: []string{"/logs", "/events"}, MaxBody: 8 << 20, QueryFields: []string{"app", "env"},
+				Listen: ":8080", TLS: config.ServerTLS{MinVersion: "1.2"},
+				Paths: []string{"/logs", "/events", "/heroku/api/v1/drain"}, MaxBody: 8 << 20,
+				Limits: config.Limits{
+					Connections: 10240, Requests: 2048, Header: 32 << 10, Compressed: 8 << 20, Upload: 20 * time.Second,
+				},
+				QueryFields: []string{"app", "env"},
+			},
+			HEC: config.HEC{
+				Listen: ":8088", TLS: config.ServerTLS{MinVersion: "1.2"},
+				MaxBody: 8 << 20, MaxEvent: 512 << 10, MaxEvents: 100_000, MaxDepth: 256,
+				Limits: config.Limits{
+					Connections: 10240, Requests: 2048, Header: 32 << 10, Compressed: 8 << 20, Upload: time.Minute,
+				},
+				Acks: config.Acks{Channels: 1_000_000, Pending: 10_000_000, PendingPerChannel: 1_000_000, Idle: 10 * time.Minute},
 			},
 		},
 		Destinations: map[string]config.Destination{"splunk": {
@@ -240,6 +254,28 @@ func TestSecretFiles(t *testing.T) {
 				t.Errorf("token %q from %s, want %q", got.Token.Reveal(), got.TokenFile, c.want)
 			}
 		})
+	}
+}
+
+// While secrets change, both may be the same for a moment, and a file is emptied
+// when the old one has served its time.
+func TestPreviousSecret(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	current, previous, none := write(t, dir, "new", "s3cret\n"), write(t, dir, "old", "0ld\n"), write(t, dir, "none", "\n")
+	for given, want := range map[string]string{
+		"{secret: s3cret}": "", "{secret: s3cret, previous_secret: }": "", "{secret: s3cret, previous_secret: ''}": "",
+		"{secret: s3cret, previous_secret: 0ld}":                                 "0ld",
+		"{secret: s3cret, previous_secret: s3cret}":                              "s3cret",
+		"{secret_file: " + current + ", previous_secret_file: " + previous + "}": "0ld",
+		"{secret_file: " + current + ", previous_secret_file: " + current + "}":  "s3cret",
+		"{secret_file: " + current + ", previous_secret_file: " + none + "}":     "",
+	} {
+		file := write(t, t.TempDir(), "drainline.yaml", "ingest: {logplex: {credentials: {team_a: "+given+"}}}")
+		got := load(t, config.Loader{Files: []string{file}}).Ingest.Logplex.Credentials["team_a"]
+		if got.Secret.Reveal() != "s3cret" || got.PreviousSecret.Reveal() != want {
+			t.Errorf("%s: secrets %q and %q, want %q", given, got.Secret.Reveal(), got.PreviousSecret.Reveal(), want)
+		}
 	}
 }
 

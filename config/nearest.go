@@ -12,34 +12,36 @@ const (
 	wrongSection = 3
 )
 
-// nearest returns the known key, or section, that is spelled most like an
-// unknown one. A key that only stands in the wrong section is nearest.
-func nearest(path string) string {
+// nearest returns the key, or section, among the known that is spelled most
+// like an unknown one. A key that only stands in the wrong section is nearest.
+func nearest(path string, known []key) string {
 	path = path[:min(len(path), maxCompared)]
 	best, least := "", math.MaxInt
-	for _, k := range keys {
-		known := named(k.path, path)
-		d := distance(path, known)
+	for _, k := range known {
+		if strings.HasSuffix(k.path, entryMark) {
+			continue // nobody spells out an entry
+		}
+		candidate := named(k.path, path)
+		d := distance(path, candidate)
 		if lastSegment(k.path) == lastSegment(path) {
 			d = min(d, wrongSection)
 		}
 		if d < least {
-			best, least = known, d
+			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// named puts the names of path into a pattern.
+// named puts the names and numbers of path into a pattern.
 func named(pattern, path string) string {
 	segments, given := strings.Split(pattern, "."), strings.Split(path, ".")
 	for i, s := range segments {
-		if s != "*" {
-			continue
-		}
-		segments[i] = "<name>"
-		if i < len(given) && given[i] != "" {
+		switch here := i < len(given) && given[i] != ""; {
+		case s == "*" && here, here && entryNumber.ReplaceAllString(given[i], entryMark) == s:
 			segments[i] = given[i]
+		case s == "*":
+			segments[i] = "<name>"
 		}
 	}
 	return strings.Join(segments, ".")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/drainline/drainline/config"
 )
@@ -65,12 +66,15 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		b.WriteString(line)
 	}
 	file := write(t, t.TempDir(), "drainline.yaml", b.String())
-	env := append([]string{"TEAM_A_SECRET=s3cret"}, splunk...)
+	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken"}, splunk...)
 	got := load(t, config.Loader{Files: []string{file}, Environ: env})
 	want := load(t, config.Loader{Environ: append([]string{
 		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__SECRET=s3cret",
+		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__PREVIOUS_SECRET=0ld",
+		"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=t0ken",
 	}, splunk...)})
-	if diff := cmp.Diff(want, got); diff != "" {
+	want.Drains = []config.Drain{{Token: "d.01234567-89ab-cdef-0123-456789abcdef"}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the file uncommented (- as without it, + loaded):\n%s", diff)
 	}
 }
@@ -86,7 +90,9 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 		"| `DRAINLINE_INGEST__HOLD` |\n",
 		"| `destinations.<name>.urls` |",
 		"| `DRAINLINE_DESTINATIONS__<NAME>__BATCH__LINGER` |\n",
-		"| `ingest.logplex.paths` | a list of different URL paths that begin with / and do not end with it, at least one | `[/logs, /events]` |",
+		"## `drains[]`\n",
+		"| `drains[].app` | empty or 1 to 64 letters, digits and ._- | `\"\"` | The app that the drain belongs to. Example: `shop` |  |\n",
+		"| `ingest.logplex.paths` | a list of different URL paths that begin with / and do not end with it, at least one | `[/logs, /events, /heroku/api/v1/drain]` |",
 		"| `SPLUNK_HEC_TOKEN` | `destinations.splunk.token` |",
 	} {
 		if !strings.Contains(b.String(), want) {
@@ -106,7 +112,7 @@ func TestPrint(t *testing.T) {
 	token := write(t, dir, "token", "hunter2")
 	c := load(t, config.Loader{
 		Environ: []string{"SPLUNK_HEC_URL=https://splunk", "DRAINLINE_DESTINATIONS__SPLUNK__TOKEN_FILE=" + token},
-		Flags:   map[string]any{"bus.prefix": "true", "bus.embedded.dir": "a: # b", "ingest.logplex.query_fields": "true,1"},
+		Flags:   map[string]any{"bus.prefix": "true", "bus.embedded.dir": "a: # b", "ingest.spool.dir": "$$ ${a} $", "ingest.logplex.query_fields": "true,1"},
 	})
 	var out bytes.Buffer
 	if err := c.Print(&out); err != nil {
@@ -116,6 +122,8 @@ func TestPrint(t *testing.T) {
 		"bus:\n  url: \"\"\n  prefix: \"true\"\n",
 		"    dir: 'a: # b'\n",
 		"ingest:\n  hold: 4s\n",
+		"    dir: $$$$ $${a} $\n",
+		"drains: []\n",
 		"    query_fields: [\"true\", \"1\"]\n",
 		"    urls: ['https://splunk']\n    token_file: " + token + "\n    max_bytes: 0\n",
 		"    batch:\n      max_bytes: 1MB\n      max_events: 10000\n      linger: 200ms\n",

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,11 +83,28 @@ func plain(raw any) string {
 		return plainList(v)
 	case []string:
 		return plainList(v)
-	case map[string]any, map[any]any:
+	case map[string]any:
+		return plainMap(v)
+	case map[any]any:
 		return "a section"
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// plainMap goes one level deep, so that a file of aliases stays small.
+func plainMap(pairs map[string]any) string {
+	items := make([]string, 0, len(pairs))
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		value := "…"
+		if s, ok := pairs[name].(string); ok {
+			value = hideUserinfo(s)
+		} else if isScalar(pairs[name]) {
+			value = fmt.Sprint(pairs[name])
+		}
+		items = append(items, name+": "+value)
+	}
+	return "{" + strings.Join(items, ", ") + "}"
 }
 
 func plainList[T any](list []T) string {

@@ -60,7 +60,7 @@ func (k key) referenceDefault() string {
 
 func (k key) referenceDoc() string {
 	doc := k.doc
-	if k.required {
+	if k.required && !k.kind.secret {
 		doc += " Required."
 	}
 	if needsRestart(k.path) {
@@ -73,7 +73,7 @@ func (k key) referenceDoc() string {
 }
 
 func (k key) referenceEnv() string {
-	if k.path == includeKey {
+	if k.path == includeKey || isList(k.path) || inList(k.path) {
 		return ""
 	}
 	return envName(k.path)

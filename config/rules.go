@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,16 +24,20 @@ func (d *draft) check() {
 	for _, k := range keys {
 		for _, path := range d.paths(k.path) {
 			switch {
+			case inList(path): // checked where it was read
+			case k.kind.secret:
+				d.checkSecret(path, k.required)
 			case k.required && !d.given(path):
 				d.add(Problem{Path: path, Rule: missing(path), File: d.namedBy(path)})
-			case k.kind.secret:
-				d.checkSecret(path)
 			case strings.HasSuffix(path, "tls.cert_file"):
 				d.checkPair(path, strings.TrimSuffix(path, "cert_file")+"key_file")
 			}
 		}
 	}
 	d.checkRetries()
+	d.checkClientCAs()
+	d.checkIndexes()
+	d.checkDrains()
 }
 
 // given tells whether anybody gave a value, even a wrong one.
@@ -71,14 +76,14 @@ func missing(path string, ways ...string) string {
 	return "is missing: give it or " + strings.Join(ways, " or ")
 }
 
-// checkSecret wants a secret exactly once: itself or in a file.
-func (d *draft) checkSecret(path string) {
+// checkSecret wants a secret once at most: itself or in a file.
+func (d *draft) checkSecret(path string, required bool) {
 	file := path + fileSuffix
 	inline, inFile := d.filled(path), d.filled(file)
 	switch {
 	case inline && inFile:
 		d.add(Problem{Path: path, Rule: "is given together with " + lastSegment(file) + " (" + d.from[file] + "): give one of them", File: d.from[path]})
-	case !inline && !inFile:
+	case required && !inline && !inFile:
 		d.add(Problem{Path: path, Rule: missing(path, lastSegment(file)), File: d.namedBy(path)})
 	}
 }
@@ -89,6 +94,26 @@ func (d *draft) checkPair(cert, key string) {
 		d.add(Problem{Path: key, Rule: "is missing: cert_file and key_file go together", File: d.from[cert]})
 	case hasKey && !hasCert:
 		d.add(Problem{Path: cert, Rule: "is missing: cert_file and key_file go together", File: d.from[key]})
+	}
+}
+
+func (d *draft) checkClientCAs() {
+	for _, section := range []string{"ingest.logplex.tls", hec + ".tls"} {
+		path := section + ".client_ca_file"
+		if d.filled(path) && !d.filled(section+".cert_file") {
+			d.add(Problem{Path: path, Rule: "needs cert_file and key_file: clients show certificates to a server that has one", File: d.from[path]})
+		}
+	}
+}
+
+// checkIndexes wants a token's own index among those that its events may name.
+func (d *draft) checkIndexes() {
+	for _, path := range d.paths(tokens + ".*") {
+		name, _ := d.koanf.Get(path + ".index").(string)
+		allowed, _ := d.koanf.Get(path + ".indexes").([]string)
+		if name != "" && len(allowed) > 0 && !slices.Contains(allowed, name) {
+			d.add(Problem{Path: path + ".index", Value: name, Rule: "must be one of indexes", File: d.from[path+".index"]})
+		}
 	}
 }
 
@@ -106,19 +131,26 @@ func (d *draft) checkRetries() {
 	}
 }
 
-// checkCredentials refuses two names for one secret, which alone lets a sender
-// in: who sent a request could not be told.
-func (d *draft) checkCredentials() {
-	seen := map[Secret]string{}
-	for _, path := range d.paths(credentials + ".*") {
-		secret, _ := d.koanf.Get(path + ".secret").(Secret)
-		if secret == "" {
-			continue
+// checkSenders refuses two names for one secret, which alone lets a sender in:
+// who sent a request could not be told.
+func (d *draft) checkSenders() {
+	d.checkUnique(credentials, "secret", "previous_secret")
+	d.checkUnique(tokens, "token")
+}
+
+func (d *draft) checkUnique(section string, secrets ...string) {
+	owner := map[Secret]string{}
+	for _, path := range d.paths(section + ".*") {
+		for _, name := range secrets {
+			secret, _ := d.koanf.Get(join(path, name)).(Secret)
+			if secret == "" {
+				continue
+			}
+			if first, taken := owner[secret]; taken && first != path {
+				d.add(Problem{Path: path, Rule: "has the " + secrets[0] + " of " + first + ": who sends could not be told", File: d.namedBy(path)})
+				continue
+			}
+			owner[secret] = path
 		}
-		if first, taken := seen[secret]; taken {
-			d.add(Problem{Path: path, Rule: "has the secret of " + first + ": who sends could not be told", File: d.namedBy(path)})
-			continue
-		}
-		seen[secret] = path
 	}
 }

@@ -22,7 +22,9 @@ func TestSecretsNeverPrint(t *testing.T) {
 destinations:
   inline: {urls: [https://a], token: hunter2}
   file: {urls: [https://b], token_file: `+token+`}
-ingest: {logplex: {credentials: {team_a: {user: a, secret: hunter2}}}}
+ingest:
+  logplex: {credentials: {team_a: {user: a, secret: hunter2, previous_secret: hunter2-once}}}
+  hec: {tokens: {web: {token: hunter2-web}}}
 `)
 	c := load(t, config.Loader{Files: []string{file}, Environ: []string{"DRAINLINE_DRAIN_SECRET=hunter2-of-the-drain"}})
 	printers := map[string]func(w *bytes.Buffer) error{
@@ -93,6 +95,11 @@ func TestProblemsNeverPrintSecrets(t *testing.T) {
 		"password in public_url":  "ingest: {public_url: 'https://a:hunter2@d'}",
 		"a file of its own":       "destinations: {a: {urls: [https://a], token_file: " + secret + "}}",
 		"both ways":               "destinations: {a: {urls: [https://a], token: hunter2, token_file: " + secret + "}}",
+		"a bad HEC token":         "ingest: {hec: {tokens: {web: {token: hunter2 two}}}}",
+		"a bad previous secret":   "ingest: {logplex: {credentials: {a: {secret: b, previous_secret: hunter2@}}}}",
+		"in place of a drain":     "drains: [hunter2]",
+		"in place of the drains":  "drains: hunter2",
+		"the same HEC token":      "ingest: {hec: {tokens: {a: {token: hunter2}, b: {token: hunter2}}}}",
 		"the same twice":          "ingest: {logplex: {credentials: {a: {secret: hunter2}, b: {secret: hunter2}}}}",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func (d *draft) readSecretFile(k key, path, file string) {
 	line := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	value, ok := k.kind.parse(line)
 	switch {
-	case line == "":
+	case line == "" && k.required:
 		problem("is empty")
 	case !ok:
 		problem("must hold " + k.kind.rule)

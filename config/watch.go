@@ -16,9 +16,10 @@ import (
 const settle = 200 * time.Millisecond
 
 // Watch loads again on a hangup signal and when a file changes that takes part:
-// configuration files, files that an include matches, files of secrets. It
-// calls apply, one call at a time, with each new configuration that differs
-// from the one before. A configuration with problems, or one that needs a
+// configuration files, files that an include matches, files of secrets, the
+// certificates of tls sections. It calls apply, one call at a time, with each
+// new configuration that differs from the one before, or whose certificates do:
+// apply reads them again. A configuration with problems, or one that needs a
 // restart, is logged once and changes nothing.
 //
 // Watch returns nil when ctx ends, and an error only when the system lets it
@@ -93,7 +94,7 @@ func (w *watcher) reload(ctx context.Context, asked bool) bool {
 	case err != nil:
 		w.refuse(ctx, err)
 		return again
-	case next.SHA() != w.current.SHA():
+	case next.SHA() != w.current.SHA() || next.Certificates != w.current.Certificates:
 		if err := w.apply(next); err != nil {
 			w.refuse(ctx, err)
 			return again

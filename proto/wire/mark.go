@@ -8,4 +8,7 @@ const (
 	MarkOverRate = "over_rate"
 	// MarkUnknownDrain is a request from a drain that the configuration does not list.
 	MarkUnknownDrain = "unknown_drain"
+	// MarkStrayIndex is a drain's request whose URL names an index that its HEC token
+	// does not allow. Its events go without it.
+	MarkStrayIndex = "stray_index"
 )

@@ -7,7 +7,13 @@ import "strconv"
 const (
 	TransformConsumer = "transform"
 	ShipperConsumer   = "shipper"
+	// ForwardConsumer is ingest's, on its spool.
+	ForwardConsumer = "forward"
 )
+
+// SpoolStream is the one stream of a spool, the small JetStream beside ingest. It
+// has no prefix: what it holds is forwarded also after that was changed.
+const SpoolStream = "spool"
 
 // Headers of bus messages. Names are case-sensitive on NATS, so trace context
 // is written in the lower case that W3C gives it.
@@ -36,6 +42,9 @@ func (n Names) RawStream(shard string) string { return n.Prefix + "_raw_" + shar
 
 // RawSubject is where ingest publishes RawBlocks of one shard.
 func (n Names) RawSubject(shard string) string { return n.Prefix + ".raw." + shard }
+
+// RawSubjects matches the blocks of every shard.
+func (n Names) RawSubjects() string { return n.Prefix + ".raw.>" }
 
 // EventsStream is the stream between transform and the shipper of one destination.
 func (n Names) EventsStream(destination string) string { return n.Prefix + "_events_" + destination }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +13,10 @@ import (
 func Command() *cobra.Command {
 	return app.Command(&cobra.Command{
 		Use:   "ingest",
-		Short: "Run ingest alone: Logplex drains in, raw blocks out",
-		Long: `Run ingest alone: it takes Logplex drains over HTTP and stores what they send on
-NATS JetStream before it answers. It keeps nothing itself, so it needs credentials
+		Short: "Run ingest alone: Logplex drains and HEC in, raw blocks out",
+		Long: `Run ingest alone: it takes Logplex drains over HTTP, and HEC clients where there
+are ingest.hec.tokens, and stores what they send on NATS JetStream before it
+answers. It keeps nothing itself (but for ingest.spool), so it needs credentials
 from the configuration. Start as many as you need behind a load balancer.`,
 		Example: `  DRAINLINE_BUS__URL=nats://127.0.0.1:4222 DRAINLINE_DRAIN_SECRET=… drainline ingest`,
 	}, start)
@@ -32,6 +34,27 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Say("drain URL", i.DrainURL(p.Terminal))
+	p.Tell(FactUnknownDrains, func() any { return i.UnknownDrains() })
+	i.Checks(p)
+	i.Say(p)
 	return []app.Service{i}, p.SayStreams(ctx, conn)
+}
+
+// Say tells the operator where senders find ingest.
+func (i *Ingest) Say(p *app.Process) {
+	p.Say("drain URL", i.DrainURL(p.Terminal))
+	if file := i.SecretFile(); file != "" && !p.Terminal {
+		p.Say("", fmt.Sprintf("its secret is in %s, and is printed on a terminal", file))
+	}
+	if url := i.HECURL(); url != "" {
+		p.Say("HEC URL", url)
+	}
+}
+
+// Checks adds to readiness that ingest stops, and tells of its spool.
+func (i *Ingest) Checks(p *app.Process) {
+	p.Check("ingest", true, i.Stopping)
+	if i.spool != nil {
+		p.Check("spool", false, i.spool.Healthy)
+	}
 }

@@ -62,6 +62,16 @@ func nats(tb testing.TB, dir string, port int) *server.Server {
 // connect joins a NATS server, with the streams that c plans.
 func connect(tb testing.TB, s *server.Server, c *config.Config) *bus.Conn {
 	tb.Helper()
+	conn := connected(tb, s, c)
+	if err := topology.New(c, 0).Apply(tb.Context(), conn); err != nil {
+		tb.Fatal(err)
+	}
+	return conn
+}
+
+// connected joins a NATS server with the streams that it has.
+func connected(tb testing.TB, s *server.Server, c *config.Config) *bus.Conn {
+	tb.Helper()
 	conn, err := bus.Connect(tb.Context(), bus.Options{
 		URL: s.ClientURL(), Name: "ingest", Names: wire.Names{Prefix: c.Bus.Prefix},
 		ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
@@ -70,9 +80,6 @@ func connect(tb testing.TB, s *server.Server, c *config.Config) *bus.Conn {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(conn.Close)
-	if err := topology.New(c, 0).Apply(tb.Context(), conn); err != nil {
-		tb.Fatal(err)
-	}
 	return conn
 }
 
@@ -80,9 +87,12 @@ func settings() *config.Config {
 	return &config.Config{
 		Bus: config.Bus{Prefix: "drainline", Replicas: 1, Raw: config.RawStream{Shards: 1}, Dead: config.DeadStream{MaxAge: time.Hour}},
 		Ingest: config.Ingest{
-			Hold: hold,
+			Hold:        hold,
+			BehindProxy: true, // most tests want to be answered whatever happens
+			Identity:    config.Identity{AppFrom: []string{"drain", "path", "query", "hostname", "credential", "token"}},
 			Logplex: config.Logplex{
 				Listen: "127.0.0.1:0", Paths: []string{"/logs", "/events", "/heroku/api/v1/drain"}, MaxBody: 8 << 20,
+				Limits:      config.Limits{Connections: 1000, Requests: 1000, Header: 32 << 10, Compressed: 8 << 20, Upload: 20 * time.Second},
 				QueryFields: []string{"app", "env"},
 				Credentials: map[string]config.Credential{"team_a": {User: "shop", Secret: secret}},
 			},
@@ -101,16 +111,21 @@ type instance struct {
 
 func open(tb testing.TB, o ingest.Options) *ingest.Ingest {
 	tb.Helper()
-	metrics, err := telemetry.New()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o.Metrics, o.Log = metrics, slog.New(slog.DiscardHandler)
+	o.Metrics, o.Log = metrics(tb), slog.New(slog.DiscardHandler)
 	i, err := ingest.New(tb.Context(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return i
+}
+
+func metrics(tb testing.TB) *telemetry.Metrics {
+	tb.Helper()
+	m, err := telemetry.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
 }
 
 func run(tb testing.TB, i *ingest.Ingest) *instance {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -104,5 +105,45 @@ func TestLargeBodiesOfUnknownLength(t *testing.T) {
 			}
 			senders.Wait()
 		})
+	}
+}
+
+// Bombs of 8 KiB that would be 8 MiB and more: no number of them takes more memory
+// than bodies may.
+func TestGzipBombs(t *testing.T) {
+	i, _ := start(t)
+	bomb, h := gzipped(t, make([]byte, 9<<20)), headers("Content-Encoding", "gzip")
+	const most = 256 << 20
+	done, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		var highest uint64
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			highest = max(highest, m.Sys-m.HeapReleased)
+			select {
+			case <-done:
+				peak <- highest
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var senders sync.WaitGroup
+	for range 64 {
+		senders.Go(func() {
+			status, text, _, err := i.do(http.MethodPost, "/logs", h, bytes.NewReader(bomb))
+			if err != nil || (status != 413 && status != 503) { // some find no room in time
+				t.Errorf("answered %d %q %v", status, text, err)
+			}
+		})
+	}
+	senders.Wait()
+	close(done)
+	highest := <-peak
+	if got := highest - min(highest, before.Sys-before.HeapReleased); got > most {
+		t.Errorf("%d MiB were taken", got>>20)
 	}
 }

@@ -133,11 +133,49 @@ func TestInstancesTellEachOther(t *testing.T) {
 	if got := other.post(headers(), vector(t, "N3")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
-	if got := len(stored(t, conn)); got != 1 {
-		t.Errorf("stored %d times", got)
+	// A retry may begin with a notice of what was lost meanwhile.
+	withNotice := append(vector(t, "N5"), vector(t, "N3")...)
+	if got := other.post(headers("Logplex-Msg-Count", "3"), withNotice); got != 204 {
+		t.Errorf("answered %d", got)
 	}
-	if got := other.Counts().Duplicates.Load(); got != 1 {
-		t.Errorf("counted %d duplicates", got)
+	eventually(t, "the first instance knows of the notice", func() bool { return one.Remembered() == 2 })
+	if got := one.post(headers("Logplex-Msg-Count", "3"), withNotice); got != 204 {
+		t.Errorf("answered %d", got)
+	}
+	var bodies []string
+	for _, r := range stored(t, conn) {
+		bodies = append(bodies, string(r.GetBody()))
+	}
+	if want := []string{string(vector(t, "N3")), string(vector(t, "N5"))}; fmt.Sprint(bodies) != fmt.Sprint(want) {
+		t.Errorf("stored %q", bodies)
+	}
+	if first, second := one.Counts().Duplicates.Load(), other.Counts().Duplicates.Load(); first != 2 || second != 2 {
+		t.Errorf("counted %d and %d duplicates", first, second)
+	}
+}
+
+// A body of several blocks is recognised by the other instance in all its parts.
+func TestLargeRetryAtAnotherInstance(t *testing.T) {
+	t.Parallel()
+	c := settings()
+	s := nats(t, t.TempDir(), -1)
+	conn := connect(t, s, c)
+	one := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
+	other := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, s, c)}))
+	body := bytes.Repeat(line(strings.Repeat("x", 9_900)), 150)
+	if got := one.post(headers(), body); got != 204 {
+		t.Fatalf("answered %d", got)
+	}
+	eventually(t, "the other instance knows", func() bool { return other.Remembered() == one.Remembered() })
+	if got := other.post(headers(), append(vector(t, "N5"), body...)); got != 204 {
+		t.Errorf("answered %d", got)
+	}
+	var joined []byte
+	for _, r := range stored(t, conn) {
+		joined = append(joined, r.GetBody()...)
+	}
+	if want := append(slices.Clip(body), vector(t, "N5")...); !bytes.Equal(joined, want) {
+		t.Errorf("stored %d bytes of %d", len(joined), len(want))
 	}
 }
 
@@ -205,16 +243,26 @@ func full(t *testing.T) (*instance, *bus.Conn) {
 	return i, conn
 }
 
-// narrow leaves the stream room for 4 KiB.
+// narrow leaves the stream room for 4 KiB, widen gives it back.
 func narrow(t *testing.T, conn *bus.Conn) {
+	t.Helper()
+	resize(t, conn, 4<<10)
+}
+
+func widen(t *testing.T, conn *bus.Conn) {
+	t.Helper()
+	resize(t, conn, 1<<30)
+}
+
+func resize(t *testing.T, conn *bus.Conn, maxBytes int64) {
 	t.Helper()
 	s, err := conn.JetStream().Stream(t.Context(), conn.Names().RawStream("s0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	narrowed := s.CachedInfo().Config
-	narrowed.MaxBytes = 4 << 10
-	if _, err := conn.JetStream().UpdateStream(t.Context(), narrowed); err != nil {
+	resized := s.CachedInfo().Config
+	resized.MaxBytes = maxBytes
+	if _, err := conn.JetStream().UpdateStream(t.Context(), resized); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 )
 
@@ -31,7 +32,9 @@ func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 	l := c.Ingest.Logplex
 	s := &settings{
 		door: door.Settings{
-			Paths: l.Paths, Hold: c.Ingest.Hold, MaxBody: int64(l.MaxBody), QueryFields: l.QueryFields,
+			Paths: l.Paths, Hold: c.Ingest.Hold, MaxBody: int64(l.MaxBody), Limits: l.Limits,
+			QueryFields: l.QueryFields, AppFrom: c.Ingest.Identity.AppFrom,
+			Drains: listedDrains(c.Drains), UnknownDrains: c.UnknownDrains(),
 		},
 		publicURL: c.Ingest.PublicURL, tls: l.TLS.CertFile != "",
 	}
@@ -41,12 +44,12 @@ func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 			return nil, err
 		}
 		s.user, s.secret, s.made = madeUser, text, true
-		s.door.Credentials = []door.Credential{{Name: config.DefaultCredential, Secret: text}}
+		s.door.Credentials = []door.Credential{{Name: config.DefaultCredential, Secrets: []string{text}}}
 		return s, nil
 	}
 	names := slices.Sorted(maps.Keys(l.Credentials))
 	for _, name := range names {
-		s.door.Credentials = append(s.door.Credentials, door.Credential{Name: name, Secret: l.Credentials[name].Secret.Reveal()})
+		s.door.Credentials = append(s.door.Credentials, newCredential(name, l.Credentials[name]))
 	}
 	shown, ok := l.Credentials[config.DefaultCredential]
 	if !ok {
@@ -56,23 +59,56 @@ func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 	return s, nil
 }
 
+func newCredential(name string, c config.Credential) door.Credential {
+	secrets := []string{c.Secret.Reveal()}
+	if previous := c.PreviousSecret.Reveal(); previous != "" {
+		secrets = append(secrets, previous)
+	}
+	return door.Credential{
+		Name: name, Secrets: secrets, Apps: c.Apps, StructuredData: structuredData(c.StructuredData), Rate: c.Rate,
+	}
+}
+
+func structuredData(word string) drainlinev1.StructuredData {
+	switch word {
+	case config.StructuredDataNever:
+		return drainlinev1.StructuredData_STRUCTURED_DATA_NEVER
+	case config.StructuredDataAlways:
+		return drainlinev1.StructuredData_STRUCTURED_DATA_ALWAYS
+	default:
+		return drainlinev1.StructuredData_STRUCTURED_DATA_UNSPECIFIED
+	}
+}
+
+// listedDrains are the apps of drains by their tokens.
+func listedDrains(drains []config.Drain) map[string]string {
+	listed := make(map[string]string, len(drains))
+	for i := range drains {
+		listed[drains[i].Token] = drains[i].App
+	}
+	return listed
+}
+
 // drainURL needs no escaping: the configuration takes only secrets and users
 // that a URL can carry as they are.
 func (s *settings) drainURL(listening net.Addr, reveal bool) string {
-	base := s.publicURL
-	if base == "" {
-		base = "http://localhost"
-		if s.tls {
-			base = "https://localhost"
-		}
-		if tcp, ok := listening.(*net.TCPAddr); ok {
-			base += ":" + strconv.Itoa(tcp.Port)
-		}
-	}
+	base := cmp.Or(s.publicURL, localURL(listening, s.tls))
 	secret := "***"
 	if reveal {
 		secret = s.secret
 	}
 	scheme, rest, _ := strings.Cut(base, "://")
 	return scheme + "://" + s.user + ":" + secret + "@" + strings.TrimRight(rest, "/") + s.door.Paths[0]
+}
+
+// localURL is a door's URL on this machine.
+func localURL(listening net.Addr, tls bool) string {
+	base := "http://localhost"
+	if tls {
+		base = "https://localhost"
+	}
+	if tcp, ok := listening.(*net.TCPAddr); ok {
+		base += ":" + strconv.Itoa(tcp.Port)
+	}
+	return base
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/ingest/internal/seen"
+	"github.com/drainline/drainline/services/ingest/internal/spool"
 	"github.com/drainline/drainline/services/internal/bus"
 )
 
@@ -25,7 +26,8 @@ type store struct {
 	late sync.WaitGroup
 }
 
-func newStore(ctx context.Context, b *bus.Conn, shards int, counts *Counts, log *slog.Logger) (*store, error) {
+// newStore has what b does not take go to the spool, if there is one.
+func newStore(ctx context.Context, b *bus.Conn, shards int, spool *spool.Spool, counts *Counts, log *slog.Logger) (*store, error) {
 	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
 	ctx, cancel := context.WithTimeout(ctx, recalling)
 	defer cancel()
@@ -33,10 +35,15 @@ func newStore(ctx context.Context, b *bus.Conn, shards int, counts *Counts, log 
 	if s.gossip, err = newGossip(ctx, b, s.index, log); err != nil {
 		return nil, err
 	}
+	var fallback *bus.Fallback
+	if spool != nil {
+		fallback = spool.Fallback()
+		recall(ctx, spool.Conn(), wire.SpoolStream, s.index, log)
+	}
 	for n := range max(shards, 1) {
 		shard := wire.Shard(n)
 		recall(ctx, b, b.Names().RawStream(shard), s.index, log)
-		s.writers = append(s.writers, bus.NewBlockWriter(b, shard)) //nolint:contextcheck // it lives until it is closed
+		s.writers = append(s.writers, bus.NewBlockWriter(b, shard, fallback)) //nolint:contextcheck // it lives until it is closed
 	}
 	return s, nil
 }
@@ -133,6 +140,20 @@ func (s *store) count(part door.Part) {
 	if part.Frames == 0 {
 		s.counts.Unframed.Add(len(part.Request.GetBody()))
 	}
+}
+
+// trouble is why nothing can be stored now, nil while anything can, as far as is
+// known.
+func (s *store) trouble() error {
+	var errs []error
+	for _, w := range s.writers {
+		err := w.Trouble()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // close stores what is on its way until ctx ends.

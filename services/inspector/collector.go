@@ -47,18 +47,15 @@ func (i *Inspector) store(w http.ResponseWriter, r *http.Request) *hec.RefusedEr
 		return refused
 	}
 	now := time.Now()
-	staged, total := i.sink.stage(), 0
-	for e, err := range hec.Scan(body, hec.Limits{}) {
-		if err != nil {
-			if !errors.As(err, &refused) {
-				refused = refuse(hec.InternalError)
-			}
-			return refused
-		}
-		staged.add(newEntry(&e, now))
-		total++
+	staged := i.sink.stage()
+	in := hec.NewScanner(body, hec.Limits{})
+	for in.Next() {
+		staged.add(newEntry(in.Envelope(), now))
 	}
-	i.sink.take(staged, total, now)
+	if in.Refused() != nil {
+		return in.Refused()
+	}
+	i.sink.take(staged, in.Events(), now)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -26,20 +27,23 @@ type entry struct {
 	Envelope   []byte
 }
 
+// newEntry copies what it keeps of an envelope: one event must not hold the memory
+// of a whole body.
 func newEntry(e *hec.Envelope, arrived time.Time) *entry {
 	n := &entry{
-		Arrived: arrived, Host: e.Host, Source: e.Source, Sourcetype: e.Sourcetype, Index: e.Index,
-		Text: stringOr(e.Event), Envelope: e.Raw,
+		Arrived: arrived,
+		Host:    strings.Clone(e.Host), Source: strings.Clone(e.Source), Sourcetype: strings.Clone(e.Sourcetype),
+		Index: strings.Clone(e.Index), Text: stringOr(e.Event), Envelope: bytes.Clone(e.Raw),
 	}
 	if e.HasTime {
 		n.Time = time.Unix(0, e.TimeNS).UTC()
 	}
-	n.Kind, _ = strings.CutPrefix(e.Sourcetype, "heroku:")
-	if n.Kind == e.Sourcetype {
+	n.Kind, _ = strings.CutPrefix(n.Sourcetype, "heroku:")
+	if n.Kind == n.Sourcetype {
 		n.Kind = ""
 	}
-	n.App = e.Host
-	for _, f := range e.Fields {
+	n.App = n.Host
+	for _, f := range e.AppendFields(nil) {
 		switch f.Name {
 		case "heroku_kind":
 			n.Kind = stringOr(f.JSON)
@@ -53,12 +57,11 @@ func newEntry(e *hec.Envelope, arrived time.Time) *entry {
 // fields are read from the envelope when somebody looks: kept beside it they
 // would double what an event costs.
 func (e *entry) fields() []wire.Field {
-	for envelope, err := range hec.Scan(e.Envelope, hec.Limits{}) {
-		if err == nil {
-			return envelope.Fields
-		}
+	in := hec.NewScanner(e.Envelope, hec.Limits{})
+	if !in.Next() {
+		return nil
 	}
-	return nil
+	return in.Envelope().AppendFields(nil)
 }
 
 // cost is what an entry takes of memory, in bytes.

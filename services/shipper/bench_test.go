@@ -39,7 +39,7 @@ func BenchmarkPack(b *testing.B) {
 				if err := o.decode(delivery); err != nil {
 					b.Fatal(err)
 				}
-				ticket := batch.NewTicket(delivery, func() {})
+				ticket := batch.NewTicket(delivery)
 				for i := range o.batch.Events {
 					e := &o.batch.Events[i]
 					if !request.Add(ticket, i, e, o.batch.Origins[e.Origin].ReceivedNS, limits) {

@@ -29,7 +29,7 @@ type Counts struct {
 
 // meters are one destination's metrics.
 type meters struct {
-	delivered, dead, requests, retries, bytes, sent *telemetry.Counter
+	delivered, dead, requests, retries, bytes, sent, untold *telemetry.Counter
 }
 
 func newMeters(m *telemetry.Metrics, destination string) *meters {
@@ -41,5 +41,6 @@ func newMeters(m *telemetry.Metrics, destination string) *meters {
 		retries:   m.Counter("drainline_shipper_retries", "{request}", "Requests sent again.", label),
 		bytes:     m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
 		sent:      m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
+		untold:    m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement could not be told.", label),
 	}
 }

@@ -38,6 +38,7 @@ func (s *source) letter(delivery *bus.Delivery, position int) (*drainlinev1.Dead
 	// duplicate.
 	alone.ID = wire.PartID(delivery.ID, position)
 	alone.Origins = []wire.Origin{origin}
+	alone.Ack = false // whoever waits does so for the batch
 	return &drainlinev1.DeadBlock{
 		Stage:      wire.StageShipper,
 		Content:    drainlinev1.Content_CONTENT_EVENT_BATCH,

@@ -81,7 +81,10 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 	case o := <-in.spare:
 		err := o.decode(delivery)
 		if err == nil {
-			o.ticket = batch.NewTicket(delivery, delivery.Ack)
+			o.ticket = batch.NewTicket(delivery)
+			if o.batch.Ack {
+				o.ticket.Awaited = o.batch.ID
+			}
 			select {
 			case in.out <- o:
 				return true
@@ -89,14 +92,19 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 				return false
 			}
 		}
+		var awaited wire.ID
+		if o.batch.Ack { // it was read as far as that
+			awaited = o.batch.ID
+		}
 		in.spare <- o
-		return in.reject(ctx, delivery, err)
+		return in.reject(ctx, delivery, awaited, err)
 	case <-ctx.Done():
 		return false
 	}
 }
 
 func (o *opened) decode(delivery *bus.Delivery) error {
+	o.batch.Ack = false // of the last delivery, when this one cannot be opened
 	message, err := delivery.Open(o.message)
 	if err != nil {
 		return err
@@ -109,7 +117,7 @@ func (o *opened) decode(delivery *bus.Delivery) error {
 }
 
 // reject settles a delivery that cannot be read.
-func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, err error) bool {
+func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, awaited wire.ID, err error) bool {
 	if errors.Is(err, bus.ErrNewer) {
 		return true
 	}
@@ -120,6 +128,6 @@ func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, err error)
 		return false
 	}
 	d.log.Error("a message is damaged and now a dead letter", "id", delivery.ID, "error", err)
-	delivery.Ack()
+	d.settle(ctx, &batch.Ticket{Delivery: delivery, Awaited: awaited})
 	return true
 }

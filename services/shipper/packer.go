@@ -33,7 +33,7 @@ func (p *packer) run(ctx context.Context) {
 	p.linger.Stop()
 	for {
 		s := p.destination.settings()
-		p.fill(s)
+		p.fill(ctx, s)
 		if p.due(s) && p.flying < s.config.Concurrency.Max {
 			p.launch(ctx)
 			continue
@@ -46,7 +46,7 @@ func (p *packer) run(ctx context.Context) {
 }
 
 // fill moves events into the request until it is full or the delivery is used up.
-func (p *packer) fill(s *settings) {
+func (p *packer) fill(ctx context.Context, s *settings) {
 	if p.open == nil || p.full {
 		return
 	}
@@ -63,7 +63,9 @@ func (p *packer) fill(s *settings) {
 			return
 		}
 	}
-	p.open.ticket.Done()
+	if t := p.open.ticket; t.Done() { // there was no event in it
+		p.destination.settle(ctx, t)
+	}
 	p.intake.giveBack(p.open)
 	p.open = nil
 }

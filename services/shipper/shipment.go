@@ -39,7 +39,7 @@ func (s *shipment) ship(ctx context.Context) {
 		return
 	}
 	d.latency.record(s.request.OldestNS())
-	s.request.Settle()
+	d.settle(ctx, s.request.Settle()...)
 	if s.slowDown {
 		pause(d.settings().config.Retry.Initial, s.draining, nil)
 	}

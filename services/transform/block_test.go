@@ -2,6 +2,7 @@ package transform
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -13,8 +14,10 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
+	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/hec"
 )
 
 const received = 1_714_564_800_000_000_000
@@ -43,19 +46,25 @@ func block(requests ...*drainlinev1.Request) *drainlinev1.RawBlock {
 	return &drainlinev1.RawBlock{Id: bytes.Repeat([]byte{7}, 16), Requests: requests}
 }
 
+// everywhere is where an app's name is looked for by default.
+var everywhere = []string{"drain", "path", "query", "hostname", "credential", "token"}
+
 // fataler is a test, a fuzz target's or a property's.
 type fataler interface{ Fatal(args ...any) }
 
 func transformed(t fataler, destinations []string, b *drainlinev1.RawBlock) output {
-	out, err := newTransformer(destinations).transform(b)
+	return transformedBy(t, &settings{destinations: destinations, appFrom: everywhere}, b)
+}
+
+func transformedBy(t fataler, s *settings, b *drainlinev1.RawBlock) output {
+	out, err := newTransformer(s).transform(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func scan(t *testing.T, b sealedBatch) *wire.Batch {
-	t.Helper()
+func scan(t fataler, b sealedBatch) *wire.Batch {
 	message, err := wire.Open(nil, b.Payload)
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +76,39 @@ func scan(t *testing.T, b sealedBatch) *wire.Batch {
 	return &batch
 }
 
-// show writes an event's metadata in one line: host source sourcetype code fields | text.
+// show writes an event's metadata in one line: host source sourcetype index fields | body.
 func show(e *wire.Event) string {
 	var fields []string
 	for _, f := range e.Fields {
 		fields = append(fields, f.Name+"="+string(f.JSON))
 	}
-	return fmt.Sprintf("%s %s %s %s | %s", e.Host, e.Source, e.Sourcetype, strings.Join(fields, " "), e.Text)
+	index := ""
+	if e.Index != "" {
+		index = "index:" + e.Index + " "
+	}
+	return fmt.Sprintf("%s %s %s %s%s | %s%s", e.Host, e.Source, e.Sourcetype, index, strings.Join(fields, " "), e.Text, e.JSON)
+}
+
+// events are all events for a destination, in order.
+func events(t *testing.T, out output, destination string) []wire.Event {
+	t.Helper()
+	var all []wire.Event
+	for _, b := range out.Batches {
+		if b.Destination == destination {
+			all = append(all, scan(t, b).Events...)
+		}
+	}
+	return all
+}
+
+// shown are the events for the destination splunk.
+func shown(t *testing.T, out output) []string {
+	t.Helper()
+	var all []string
+	for _, e := range events(t, out, "splunk") {
+		all = append(all, show(&e))
+	}
+	return all
 }
 
 func TestMetadata(t *testing.T) {
@@ -167,10 +202,10 @@ func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
 		r.Encoding, r.Body = drainlinev1.Encoding_ENCODING_UNFRAMED, []byte("hello world")
 	})
 	foreign := request(func(r *drainlinev1.Request) { r.Body = append(r.GetBody(), "12 short"...) }, good)
-	hec := request(func(r *drainlinev1.Request) {
-		r.Encoding, r.Body = drainlinev1.Encoding_ENCODING_HEC_RAW, []byte("raw")
+	newer := request(func(r *drainlinev1.Request) {
+		r.Encoding, r.Body = 99, []byte("newer")
 	})
-	out := transformed(t, []string{"splunk"}, block(bad, unframed, foreign, hec))
+	out := transformed(t, []string{"splunk"}, block(bad, unframed, foreign, newer))
 	if n := len(scan(t, out.Batches[0]).Events); n != 2 {
 		t.Errorf("%d events, want the 2 good ones", n)
 	}
@@ -193,7 +228,7 @@ func TestBadFramesDieAloneWithTheirFacts(t *testing.T) {
 	want := map[string][]string{
 		reasonBadFrame:    {"27 <999>1 - host app web.1 - x11 no priority"},
 		reasonUnframed:    {"hello world", "12 short"},
-		reasonUnsupported: {"raw"},
+		reasonUnsupported: {"newer"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -281,18 +316,15 @@ func TestNothingVanishes(t *testing.T) {
 
 // A rare large block does not hold its memory for ever, and the next is none the worse.
 func TestBuffersShrink(t *testing.T) {
-	many := make([]string, 2*keptRecords)
-	for i := range many {
-		many[i] = "<190>1 - host app web.1 - x"
-	}
 	random := make([]byte, 3*wire.MaxBlock)
 	rand.NewChaCha8([32]byte{1}).Read(random)
-	tr := newTransformer([]string{"a", "b"})
+	s := &settings{destinations: []string{"a", "b"}, appFrom: everywhere}
+	tr := newTransformer(s)
 	for name, large := range map[string]*drainlinev1.RawBlock{
 		"one event":     block(request(nil, "<190>1 - host app web.1 - "+strings.Repeat("x", 2*keptBuffer))),
 		"many batches":  block(request(nil, slices.Repeat([]string{"<190>1 - host app web.1 - " + string(random)}, 2)...)),
-		"many events":   block(request(nil, many...)),
-		"many requests": block(slices.Repeat([]*drainlinev1.Request{request(nil, "<190>1 - host app web.1 - x")}, 2*keptRecords)...),
+		"many events":   block(request(nil, slices.Repeat([]string{"<190>1 - host app web.1 - x"}, 2*sectionEvents)...)),
+		"many requests": block(slices.Repeat([]*drainlinev1.Request{request(nil, "<190>1 - host app web.1 - x")}, 2*sectionEvents)...),
 	} {
 		small := block(request(nil, "<190>1 - host app web.1 - x"))
 		for _, b := range []*drainlinev1.RawBlock{large, small} {
@@ -301,18 +333,18 @@ func TestBuffersShrink(t *testing.T) {
 			}
 			tr.trim()
 		}
-		kept := []int{cap(tr.events), cap(tr.batch)}
-		for _, sealed := range tr.sealed {
-			kept = append(kept, cap(sealed))
+		kept := []int{cap(tr.sealer.events), cap(tr.sealer.batch)}
+		for _, payload := range tr.sealer.payloads {
+			kept = append(kept, cap(payload))
 		}
-		if slices.Max(kept) > keptBuffer || cap(tr.origins) > keptRecords || cap(tr.frames) > keptRecords || len(kept) > 4 {
-			t.Errorf("%s: kept %v, %d origins, %d frames", name, kept, cap(tr.origins), cap(tr.frames))
+		if slices.Max(kept) > keptBuffer || cap(tr.sealer.frames) > 2*sectionEvents || len(kept) > 5 {
+			t.Errorf("%s: kept %v and %d frames", name, kept, cap(tr.sealer.frames))
 		}
 		again, err := tr.transform(small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(transformed(t, tr.destinations, small), again, protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(transformedBy(t, s, small), again, protocmp.Transform()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -321,21 +353,55 @@ func TestBuffersShrink(t *testing.T) {
 // No decoded block has such a string; if one comes it is an error and no panic.
 func TestABlockThatWasNeverDecoded(t *testing.T) {
 	bad := request(func(r *drainlinev1.Request) { r.Credential = "\xff" }, "no priority")
-	if _, err := newTransformer(nil).transform(block(bad)); err == nil {
+	if _, err := newTransformer(&settings{}).transform(block(bad)); err == nil {
 		t.Error("no error")
 	}
 }
 
+// What a block costs does not grow with its lines, envelopes and requests.
+func TestNothingIsAllocatedForALine(t *testing.T) {
+	s := listing(t, config.Drain{Token: "d.1", App: "shop", Fields: map[string]string{"env": "prod"}, Destinations: []string{"splunk"}})
+	s.drains["d.2"] = newDrain(&config.Drain{Token: "d.2", Fields: map[string]string{fieldKind: "mine"}})
+	change := func(r *drainlinev1.Request) {
+		r.Marks = []string{wire.MarkOverRate}
+		r.Defaults = &drainlinev1.Defaults{Host: "h", Fields: []*drainlinev1.Field{field("a", "1")}}
+	}
+	other := func(r *drainlinev1.Request) { change(r); r.DrainToken = "d.2" }
+	limited := func(r *drainlinev1.Request) { r.DrainToken, r.Facts.Apps = "", []string{"one", "shop"} }
+	const line = "<190>1 2024-05-01T12:00:00.5+00:00 shop app web.1 - hello"
+	loss := strings.TrimPrefix(string(vectors(t)["N5"]), "155 ")
+	b := block(slices.Repeat([]*drainlinev1.Request{
+		request(nil, line, loss), request(change, line), request(other, line), request(limited, line),
+		envelopes(change, `{"event":{"a":1},"fields":{"x":1}}{"event":"text","host":"h"}`), rawLines(change, "one\ntwo"),
+	}, 300)...)
+	tr := newTransformer(s)
+	run := func() {
+		if out, err := tr.transform(b); err != nil || out.Counts.Events != 300*9 || len(out.Dead) > 0 {
+			t.Fatal(out.Counts, err)
+		}
+	}
+	run()
+	// An envelope costs its scanner, which is one a request.
+	if got := testing.AllocsPerRun(5, run); got > 300+50 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func FuzzTransform(f *testing.F) {
-	f.Add([]byte("63 <190>1 2024-05-01T12:00:00.123456+00:00 host app web.1 - hello\n"), "d.1", "Logplex/v72")
-	f.Add([]byte("75 <190>1 2026-11-22T01:41:50.321289+00:00 shuttle token shuttle - - line one\n"), "", "log-shuttle/1")
-	f.Add([]byte("-5 <190>1 x"), "", "")
-	f.Add([]byte("3 <1>"), "\xff", "\xff")
-	f.Fuzz(func(t *testing.T, body []byte, token, agent string) {
+	frames, events, raw := int32(1), int32(3), int32(4)
+	f.Add([]byte("63 <190>1 2024-05-01T12:00:00.123456+00:00 host app web.1 - hello\n"), "d.1", "Logplex/v72", frames)
+	f.Add([]byte("75 <190>1 2026-11-22T01:41:50.321289+00:00 shuttle token shuttle - - line one\n"), "", "log-shuttle/1", frames)
+	f.Add([]byte("-5 <190>1 x"), "", "", frames)
+	f.Add([]byte("3 <1>"), "\xff", "\xff", frames)
+	f.Add([]byte(`{"event":"\ud800 \u00e9","fields":{"a":[1,null],"\xff":"\xff"}} {"event":[{},{"b":1.0}],"time":"1.5","host":"h"}`), "", "", events)
+	f.Add([]byte(`[{"event":{"a":{}}},{"event":" "}]`), "", "", events)
+	f.Add([]byte("one\r\n\n \xfftwo"), "", "", raw)
+	f.Fuzz(func(t *testing.T, body []byte, token, agent string, encoding int32) {
 		// A block that was decoded has no string that is not UTF-8.
 		token, agent = strings.ToValidUTF8(token, "?"), strings.ToValidUTF8(agent, "?")
 		r := request(func(r *drainlinev1.Request) {
-			r.Body, r.DrainToken, r.Facts.UserAgent = body, token, agent
+			r.Body, r.DrainToken, r.Facts.UserAgent, r.Encoding = body, token, agent, drainlinev1.Encoding(encoding)
+			r.Defaults = &drainlinev1.Defaults{SplitArrays: true, Fields: []*drainlinev1.Field{field("a", `"b"`)}}
 		})
 		out := transformed(t, []string{"splunk"}, block(r))
 		for _, b := range out.Batches {
@@ -347,6 +413,11 @@ func FuzzTransform(f *testing.F) {
 			// The generated reader wants UTF-8 in names, whatever is in a frame.
 			if err := proto.Unmarshal(message, &generated); err != nil {
 				t.Fatal(err)
+			}
+			for _, e := range scan(t, b).Events {
+				if envelope := hec.AppendEvent(nil, &e); !json.Valid(envelope) {
+					t.Fatalf("not JSON: %s", envelope)
+				}
 			}
 		}
 	})
@@ -360,7 +431,7 @@ func BenchmarkTransform(b *testing.B) {
 		frames[i] = line
 	}
 	blk := block(request(nil, frames...), request(nil, frames...), request(nil, frames...))
-	tr := newTransformer([]string{"splunk"})
+	tr := newTransformer(&settings{destinations: []string{"splunk"}, appFrom: everywhere})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := tr.transform(blk); err != nil {

@@ -3,14 +3,9 @@ package transform
 import (
 	"bytes"
 
-	"github.com/drainline/drainline/config"
-	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
-
-// queryApp is the query parameter of a drain's URL that names the app.
-const queryApp = "app"
 
 // maxNames bounds the remembered names. Dynos come and go, and a sender may make
 // names up: past the bound the memory starts afresh.
@@ -31,27 +26,6 @@ type word struct {
 type kindWord struct {
 	word
 	sourcetype string
-}
-
-// appName is the app a request or line belongs to. A fixed one was named by the
-// URL, and a frame's hostname does not change it.
-type appName struct {
-	word  word
-	fixed bool
-}
-
-// app is the first that is set of: URL path, query, (frame hostname, by line),
-// credential, drain token. A credential made at start says nothing of an app.
-func (n *names) app(r *drainlinev1.Request) appName {
-	for _, name := range []string{r.GetFacts().GetPathApp(), r.GetQuery()[queryApp]} {
-		if name != "" {
-			return appName{word: n.word([]byte(name)), fixed: true}
-		}
-	}
-	if c := r.GetCredential(); c != "" && c != config.DefaultCredential {
-		return appName{word: n.word([]byte(c))}
-	}
-	return appName{word: n.word([]byte(r.GetDrainToken()))}
 }
 
 func (n *names) word(b []byte) word {

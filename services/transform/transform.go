@@ -19,7 +19,6 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
-	"github.com/drainline/drainline/services/internal/topology"
 )
 
 // drainTime bounds how long blocks in hand are carried on at shutdown.
@@ -35,27 +34,14 @@ type Options struct {
 
 // Transform is the service.
 type Transform struct {
-	o            Options
-	destinations atomic.Pointer[[]string]
-	totals       Totals
-}
-
-// Totals count what transform has done since its start.
-type Totals struct {
-	Blocks *telemetry.Counter
-	Events *telemetry.Counter
-	Bad    *telemetry.Counter
-	Dead   *telemetry.Counter
+	o        Options
+	settings atomic.Pointer[settings]
+	totals   Totals
 }
 
 // New makes the service. It fails when no destination is configured.
 func New(o Options) (*Transform, error) {
-	t := &Transform{o: o, totals: Totals{
-		Blocks: o.Metrics.Counter("drainline_transform_blocks", "{block}", "Raw blocks transformed."),
-		Events: o.Metrics.Counter("drainline_transform_events", "{event}", "Events made from frames, before they are copied to destinations."),
-		Bad:    o.Metrics.Counter("drainline_transform_bad_frames", "{frame}", "Frames and unframed remainders that became dead letters."),
-		Dead:   o.Metrics.Counter("drainline_transform_dead_letters", "{letter}", "Dead letters stored by transform."),
-	}}
+	t := &Transform{o: o, totals: newTotals(o.Metrics)}
 	commit, err := t.Reload(o.Config)
 	if err != nil {
 		return nil, err
@@ -64,15 +50,15 @@ func New(o Options) (*Transform, error) {
 	return t, nil
 }
 
-// Reload prepares another set of destinations; their streams have to exist when
-// commit puts them in force. It fails when there is none: without a destination
-// blocks would come to nothing.
+// Reload prepares other destinations, drains and ways to find an app; the streams of
+// the destinations have to exist when commit puts them in force, between two blocks.
+// It fails when there is no destination: blocks would come to nothing.
 func (t *Transform) Reload(c *config.Config) (commit func(), err error) {
-	if err := c.RequireDestination(); err != nil {
-		return nil, fmt.Errorf("transform: %w", err)
+	s, err := newSettings(c)
+	if err != nil {
+		return nil, err
 	}
-	names := topology.Destinations(c)
-	return func() { t.destinations.Store(&names) }, nil
+	return func() { t.settings.Store(s) }, nil
 }
 
 // Totals gives the counters.
@@ -119,18 +105,17 @@ func (t *Transform) work(ctx, work context.Context, consumer *bus.Consumer) {
 type worker struct {
 	*Transform
 
-	transformer  *transformer
-	destinations *[]string
-	message      []byte
-	block        drainlinev1.RawBlock
+	transformer *transformer
+	message     []byte
+	block       drainlinev1.RawBlock
 }
 
 // delivery carries one block to the end: every batch and dead letter stored,
 // then acknowledged. If ctx ends before, the block stays on the bus and is done
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
-	if current := w.Transform.destinations.Load(); w.destinations != current {
-		w.destinations, w.transformer = current, newTransformer(*current)
+	if current := w.settings.Load(); w.transformer == nil || w.transformer.settings != current {
+		w.transformer = newTransformer(current)
 	}
 	out, err := w.read(d)
 	switch {
@@ -175,7 +160,9 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 	err := w.store(ctx, d, out)
 	if isPermanent(err) {
 		w.o.Log.Error("transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
+		routed := out.Routed
 		out = dead(d, reasonUnpublishable, err)
+		out.Routed = nowhere(routed)
 		err = w.store(ctx, d, out)
 	}
 	if err != nil {
@@ -186,13 +173,30 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 		return
 	}
 	d.Ack()
-	w.totals.Blocks.Add(1)
-	w.totals.Events.Add(out.Counts.Events)
-	w.totals.Bad.Add(out.Counts.Bad)
-	w.totals.Dead.Add(len(out.Dead))
+	w.totals.add(out)
 }
 
+// nowhere says of requests that none of their events is in a batch.
+func nowhere(routed []*drainlinev1.Routed) []*drainlinev1.Routed {
+	for _, r := range routed {
+		r.Batches = nil
+	}
+	return routed
+}
+
+// store stores the dead letters first: a request whose events are all dead counts as
+// indexed from when its routes are told. The routes come before the batches: whoever
+// hears that a batch is settled has to know whose it is.
 func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
+	for _, letter := range out.Dead {
+		letter.Attempts, letter.Subject = uint32(d.Attempts), d.Subject
+		if err := w.o.Bus.Dead(ctx, letter); err != nil {
+			return err
+		}
+	}
+	if err := w.tell(ctx, out.Routed); err != nil {
+		return err
+	}
 	for i := range out.Batches {
 		b := &out.Batches[i]
 		err := w.o.Bus.Publish(ctx, bus.Msg{
@@ -203,13 +207,21 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 			return err
 		}
 	}
-	for _, letter := range out.Dead {
-		letter.Attempts, letter.Subject = uint32(d.Attempts), d.Subject
-		if err := w.o.Bus.Dead(ctx, letter); err != nil {
-			return err
-		}
-	}
 	return nil
+}
+
+// tell says where requests went whose senders will ask. If that can never be told, the
+// senders hear that they are not indexed, and send them again.
+func (w *worker) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
+	if len(routed) == 0 {
+		return nil
+	}
+	err := w.o.Bus.TellRouted(ctx, routed)
+	if isPermanent(err) {
+		w.o.Log.Error("transform: senders will not hear that their events are delivered", "requests", len(routed), "error", err)
+		return nil
+	}
+	return err
 }
 
 func isPermanent(err error) bool {

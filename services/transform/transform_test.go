@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
@@ -61,6 +63,20 @@ func (r *running) publish(t *testing.T, payload []byte) {
 	}
 }
 
+// limitMessages makes a stream refuse every message for good.
+func (r *running) limitMessages(t *testing.T, name string) {
+	t.Helper()
+	stream, err := r.conn.JetStream().Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := stream.CachedInfo().Config
+	small.MaxMsgSize = 1
+	if _, err := r.conn.JetStream().UpdateStream(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func sealed(t *testing.T, b *drainlinev1.RawBlock) []byte {
 	t.Helper()
 	message, err := proto.Marshal(b)
@@ -78,6 +94,7 @@ func numbered(n int) *drainlinev1.RawBlock {
 }
 
 func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
 	for n := range 20 {
 		r.publish(t, sealed(t, numbered(n)))
@@ -91,6 +108,7 @@ func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
 }
 
 func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, nil))
 	damaged := sealed(t, numbered(1))
 	damaged[len(damaged)-1] ^= 1
@@ -113,6 +131,7 @@ func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {
 }
 
 func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, nil))
 	r.publish(t, bustest.NewerSchema([]byte("whatever")))
 	r.publish(t, sealed(t, numbered(2)))
@@ -129,6 +148,7 @@ func TestNewerSchemaIsLeftToNewerInstances(t *testing.T) {
 // The hop is repeated when transform dies between publishing and acknowledging;
 // the events stream knows the batch by its id.
 func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, nil))
 	b := sealed(t, numbered(1))
 	r.publish(t, b)
@@ -141,6 +161,7 @@ func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
 
 // A full events stream holds the block; nothing is acknowledged before it is stored.
 func TestFullDestinationHoldsTheBlock(t *testing.T) {
+	t.Parallel()
 	c := bustest.Config(t, nil)
 	r := startService(t, c)
 	ctx := t.Context()
@@ -168,16 +189,9 @@ func TestFullDestinationHoldsTheBlock(t *testing.T) {
 
 // What can never be stored downstream is kept as a whole, with the reason.
 func TestUnpublishableBlockIsKept(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, nil))
-	stream, err := r.conn.JetStream().Stream(t.Context(), r.conn.Names().EventsStream("splunk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	small := stream.CachedInfo().Config
-	small.MaxMsgSize = 1
-	if _, err := r.conn.JetStream().UpdateStream(t.Context(), small); err != nil {
-		t.Fatal(err)
-	}
+	r.limitMessages(t, r.conn.Names().EventsStream("splunk"))
 	payload := sealed(t, numbered(1))
 	r.publish(t, payload)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
@@ -188,6 +202,7 @@ func TestUnpublishableBlockIsKept(t *testing.T) {
 }
 
 func TestReloadChangesDestinations(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"}))
 	commit, err := r.service.Reload(bustest.Config(t, nil))
 	if err != nil {
@@ -202,7 +217,122 @@ func TestReloadChangesDestinations(t *testing.T) {
 	}
 }
 
+// What is in force for a block is one configuration as a whole, drains with it.
+func TestReloadChangesDrains(t *testing.T) {
+	t.Parallel()
+	c := bustest.Config(t, map[string]any{"destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t"})
+	r := startService(t, c)
+	r.publish(t, sealed(t, numbered(1)))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	changed := *c
+	changed.Drains = []config.Drain{{Token: "d.1", Destinations: []string{"other"}, From: time.Unix(0, received)}}
+	commit, err := r.service.Reload(&changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit()
+	both := numbered(2)
+	both.Requests = append(both.Requests, request(nil, "<190>1 2020-01-01T00:00:00Z host app web.1 - old", string(vectors(t)["N4"][4:146])))
+	r.publish(t, sealed(t, both))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("other"), 2)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	if got := r.Stream(r.conn, r.conn.Names().EventsStream("splunk")).Msgs; got != 1 {
+		t.Errorf("%d batches for a destination that the drain does not go to, want the first alone", got)
+	}
+	totals := r.service.Totals()
+	if totals.Before.Load() != 1 || totals.After.Load() != 0 || totals.L10.Load() != 3 || totals.Events.Load() != 3 {
+		t.Errorf("before %d, after %d, lost %d, events %d", totals.Before.Load(), totals.After.Load(), totals.L10.Load(), totals.Events.Load())
+	}
+}
+
+// acknowledging is a configuration with a token whose clients ask for acknowledgement.
+func acknowledging(t *testing.T) *config.Config {
+	t.Helper()
+	c := bustest.Config(t, nil)
+	c.Ingest.HEC.Tokens = map[string]config.Token{"web": {Ack: true}}
+	return c
+}
+
+// follow gathers the routes that are told.
+func (r *running) follow(t *testing.T) func() map[uint64][]wire.ID {
+	t.Helper()
+	var (
+		mu   sync.Mutex
+		told output
+	)
+	stop, err := r.conn.FollowAcks(t.Context(), func(n *drainlinev1.AckNote) {
+		mu.Lock()
+		defer mu.Unlock()
+		told.Routed = append(told.Routed, n.GetRouted()...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return func() map[uint64][]wire.ID {
+		mu.Lock()
+		defer mu.Unlock()
+		return routes(told)
+	}
+}
+
+func TestRoutesAreToldBeforeBatchesAreStored(t *testing.T) {
+	t.Parallel()
+	r := startService(t, acknowledging(t))
+	told := r.follow(t)
+	ctx := t.Context()
+	stream, err := r.conn.JetStream().Stream(ctx, r.conn.Names().EventsStream("splunk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := stream.CachedInfo().Config
+	roomy := full
+	full.MaxBytes = 1
+	if _, err := r.conn.JetStream().UpdateStream(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	b := block(envelopes(awaited(0), `{"event":1}`), envelopes(awaited(1), `{`), rawLines(awaited(2), "x"))
+	r.publish(t, sealed(t, b))
+	bustest.Await(t, "the routes are not told", func() bool { return len(told()) == 3 })
+	if diff := cmp.Diff(routes(transformed(t, []string{"splunk"}, b)), told()); diff != "" {
+		t.Error(diff)
+	}
+	if len(r.DeadLetters(r.conn)) != 1 {
+		t.Error("a request without batches is told of before its dead letter is stored")
+	}
+	if _, err := r.conn.JetStream().UpdateStream(ctx, roomy); err != nil {
+		t.Fatal(err)
+	}
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+}
+
+// Nobody waits any more for a block that is a dead letter as a whole.
+func TestRoutesOfAnUnpublishableBlock(t *testing.T) {
+	t.Parallel()
+	r := startService(t, acknowledging(t))
+	told := r.follow(t)
+	r.limitMessages(t, r.conn.Names().EventsStream("splunk"))
+	r.publish(t, sealed(t, block(envelopes(awaited(5), `{"event":1}`))))
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+	bustest.Await(t, "the route is not taken back", func() bool {
+		batches, ok := told()[5]
+		return ok && len(batches) == 0
+	})
+}
+
+// Senders are told nothing where nothing can be told, and their events go on.
+func TestWithoutAStreamOfRoutes(t *testing.T) {
+	t.Parallel()
+	r := startService(t, bustest.Config(t, nil))
+	r.publish(t, sealed(t, block(envelopes(awaited(0), `{"event":1}`))))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
+}
+
 func TestWithoutDestination(t *testing.T) {
+	t.Parallel()
 	c, err := config.Loader{}.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +347,7 @@ func TestWithoutDestination(t *testing.T) {
 }
 
 func TestRunEndsInTime(t *testing.T) {
+	t.Parallel()
 	r := startService(t, bustest.Config(t, nil))
 	began := time.Now()
 	r.stop()

@@ -485,7 +485,9 @@ type Defaults struct {
 	Index      string                 `protobuf:"bytes,4,opt,name=index,proto3" json:"index,omitempty"`
 	Fields     []*Field               `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
 	// An event that is an array of objects becomes one event an object.
-	SplitArrays   bool `protobuf:"varint,6,opt,name=split_arrays,json=splitArrays,proto3" json:"split_arrays,omitempty"`
+	SplitArrays bool `protobuf:"varint,6,opt,name=split_arrays,json=splitArrays,proto3" json:"split_arrays,omitempty"`
+	// Nanoseconds since 1970: the time of an event that has none. 0 for none given.
+	TimeNs        int64 `protobuf:"varint,7,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -560,6 +562,13 @@ func (x *Defaults) GetSplitArrays() bool {
 		return x.SplitArrays
 	}
 	return false
+}
+
+func (x *Defaults) GetTimeNs() int64 {
+	if x != nil {
+		return x.TimeNs
+	}
+	return 0
 }
 
 // Ack is one part of a request whose sender will ask whether it was indexed.
@@ -1491,7 +1500,7 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\n" +
 	"QueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd5\x01\n" +
 	"\bDefaults\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -1500,7 +1509,8 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"sourcetype\x12\x14\n" +
 	"\x05index\x18\x04 \x01(\tR\x05index\x12+\n" +
 	"\x06fields\x18\x05 \x03(\v2\x13.drainline.v1.FieldR\x06fields\x12!\n" +
-	"\fsplit_arrays\x18\x06 \x01(\bR\vsplitArrays\"Y\n" +
+	"\fsplit_arrays\x18\x06 \x01(\bR\vsplitArrays\x12\x17\n" +
+	"\atime_ns\x18\a \x01(\x03R\x06timeNs\"Y\n" +
 	"\x03Ack\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\fR\achannel\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x12\n" +

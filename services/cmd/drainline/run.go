@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -78,6 +77,8 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Tell(ingest.FactUnknownDrains, func() any { return a.ingest.UnknownDrains() })
+	a.ingest.Checks(p)
 	p.Check("destinations", false, a.shipper.Healthy)
 	return a, nil
 }
@@ -102,10 +103,7 @@ func startEmbedded(ctx context.Context, p *app.Process) (embedded app.Embedded, 
 
 // say tells the operator what matters at start.
 func (a *all) say(ctx context.Context, p *app.Process) error {
-	p.Say("drain URL", a.ingest.DrainURL(p.Terminal))
-	if file := a.ingest.SecretFile(); file != "" && !p.Terminal {
-		p.Say("", fmt.Sprintf("its secret is in %s, and is printed on a terminal", file))
-	}
+	a.ingest.Say(p)
 	p.SayDestinations()
 	return p.SayStreams(ctx, a.conn)
 }

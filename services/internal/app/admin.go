@@ -27,7 +27,18 @@ func (p *Process) Check(name string, gates bool, probe func() error) {
 	p.checks = append(p.checks, check{name: name, gates: gates, probe: probe})
 }
 
-// admin serves health, readiness, metrics and, when enabled, profiles.
+// Tell adds something under a name to what GET /status says, as it is when it is
+// asked. What tell returns is encoded as JSON.
+func (p *Process) Tell(name string, tell func() any) {
+	p.facts = append(p.facts, fact{name: name, tell: tell})
+}
+
+type fact struct {
+	name string
+	tell func() any
+}
+
+// admin serves health, readiness, status, metrics and, when enabled, profiles.
 type admin struct {
 	server   *http.Server
 	listener net.Listener
@@ -45,6 +56,7 @@ func (p *Process) newAdmin(ctx context.Context) (*admin, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", p.ready)
+	mux.HandleFunc("GET /status", p.status)
 	mux.Handle("GET /metrics", p.Metrics.Handler())
 	if c.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -73,14 +85,23 @@ func (a *admin) close() error {
 	return nil
 }
 
-// readiness is the answer of /readyz.
-type readiness struct {
+// Readiness is the answer of /readyz.
+type Readiness struct {
 	Ready  bool              `json:"ready"`
 	Checks map[string]string `json:"checks"` // "ok" or the reason
 }
 
-func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
-	r := readiness{Ready: true, Checks: make(map[string]string, len(p.checks))}
+// Status is the answer of /status.
+type Status struct {
+	Readiness
+
+	Version string `json:"version"`
+	// Facts are what was added with Process.Tell, by name.
+	Facts map[string]json.RawMessage `json:"facts"`
+}
+
+func (p *Process) readiness() Readiness {
+	r := Readiness{Ready: true, Checks: make(map[string]string, len(p.checks))}
 	for _, c := range p.checks {
 		r.Checks[c.name] = "ok"
 		if err := c.probe(); err != nil {
@@ -88,14 +109,38 @@ func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
 			r.Ready = r.Ready && !c.gates
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
+	return r
+}
+
+func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
+	r, status := p.readiness(), http.StatusOK
 	if !r.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		status = http.StatusServiceUnavailable
 	}
-	body, err := json.Marshal(r)
+	p.writeJSON(w, status, r)
+}
+
+func (p *Process) status(w http.ResponseWriter, _ *http.Request) {
+	s := Status{Readiness: p.readiness(), Version: Build(), Facts: make(map[string]json.RawMessage, len(p.facts))}
+	for _, f := range p.facts {
+		content, err := json.Marshal(f.tell())
+		if err != nil {
+			p.Log.Error("a fact of the status cannot be told", "fact", f.name, "error", err)
+			continue
+		}
+		s.Facts[f.name] = content
+	}
+	p.writeJSON(w, http.StatusOK, s)
+}
+
+func (p *Process) writeJSON(w http.ResponseWriter, status int, answer any) {
+	body, err := json.Marshal(answer)
 	if err != nil {
-		body = []byte("{}") // strings and a bool always encode
+		p.Log.Error("an answer of admin cannot be encoded", "error", err)
+		status = http.StatusInternalServerError
 	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the client's loss
 }
 

@@ -70,6 +70,7 @@ type Process struct {
 	level  *slog.LevelVar
 	hangup chan os.Signal
 	checks []check
+	facts  []fact
 	atEnd  []func()
 	// topology makes sure of the streams that a configuration needs.
 	topology func(ctx context.Context, c *config.Config) error

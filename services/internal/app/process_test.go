@@ -171,7 +171,7 @@ func TestReadiness(t *testing.T) {
 			p.Check("thing", c.gates, c.probe)
 			w := httptest.NewRecorder()
 			p.ready(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
-			var r readiness
+			var r Readiness
 			if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
 				t.Fatal(err)
 			}
@@ -185,6 +185,8 @@ func TestReadiness(t *testing.T) {
 func TestAdminServesMetrics(t *testing.T) {
 	p := testProcess(t, config.Loader{Flags: map[string]any{"admin.listen": "127.0.0.1:0", "admin.pprof": true}})
 	p.Metrics.Counter("drainline_test_things", "{thing}", "Things.").Add(3)
+	p.Tell("things", func() any { return []int{1, 2} })
+	p.Tell("nonsense", func() any { return func() {} })
 	a, err := p.newAdmin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +194,8 @@ func TestAdminServesMetrics(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- a.serve() }()
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": `{"ready":true`, "/metrics": "drainline_test_things_total 3", "/debug/pprof/": "goroutine",
+		"/healthz": "ok", "/readyz": `{"ready":true`, "/status": `"facts":{"things":[1,2]}}`,
+		"/metrics": "drainline_test_things_total 3", "/debug/pprof/": "goroutine",
 	} {
 		if body, status := get(t, a.url()+path); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s", path, status, body)

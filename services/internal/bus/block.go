@@ -36,7 +36,7 @@ const blockID, blockRequests = 1, 2
 // stored makes the next one. Merging is the group commit: a block costs one
 // fsync however many requests are in it.
 type BlockWriter struct {
-	conn    *Conn
+	path    path
 	subject string
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -60,11 +60,12 @@ type appended struct {
 	outcome chan error // one value, buffered
 }
 
-// NewBlockWriter starts a writer for one shard. Close it.
-func NewBlockWriter(c *Conn, shard string) *BlockWriter {
+// NewBlockWriter starts a writer for one shard. With a fallback, nil if there is
+// none, a block that c does not take goes there. Close it.
+func NewBlockWriter(c *Conn, shard string, fallback *Fallback) *BlockWriter {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &BlockWriter{
-		conn: c, subject: c.names.RawSubject(shard), stop: cancel, done: make(chan struct{}),
+		path: path{main: c, fallback: fallback}, subject: c.names.RawSubject(shard), stop: cancel, done: make(chan struct{}),
 		wake: make(chan struct{}, 1), room: semaphore.NewWeighted(maxWaiting),
 	}
 	go w.run(ctx)
@@ -232,7 +233,7 @@ func (w *BlockWriter) run(ctx context.Context) {
 			block = append(block, m.of.encoded[m.begin:m.end]...)
 		}
 		payload = wire.Seal(payload[:0], block)
-		err := w.conn.publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}, func(err error) { w.trouble.Store(&err) })
+		err := w.path.publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}, func(err error) { w.trouble.Store(&err) })
 		if err == nil {
 			w.trouble.Store(nil)
 		}
@@ -293,6 +294,19 @@ func (w *BlockWriter) settle(members []member, err error) {
 			m.of.outcome <- m.of.err
 		}
 	}
+}
+
+// Trouble is why no block can be stored now, nil while one can, as far as is
+// known: a block that could not be stored is tried until it is, and nothing else
+// tells that a stream is full.
+func (w *BlockWriter) Trouble() error {
+	if reason := w.trouble.Load(); reason != nil {
+		return fmt.Errorf("%s: %w", w.subject, *reason)
+	}
+	if w.path.away() {
+		return fmt.Errorf("%s: %w", w.subject, errAway)
+	}
+	return nil
 }
 
 func (w *BlockWriter) finished() bool {

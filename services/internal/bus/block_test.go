@@ -35,7 +35,7 @@ func startWriting(t *testing.T) *writing {
 	s := startServer(t)
 	w := &writing{t: t, proxy: startProxy(t, s), js: s.admin()}
 	createStreams(t, w.js, shortWait, rawConfig())
-	w.BlockWriter = NewBlockWriter(dial(t, w.proxy.url()), "s0")
+	w.BlockWriter = NewBlockWriter(dial(t, w.proxy.url()), "s0", nil)
 	t.Cleanup(func() {
 		w.proxy.holdAnswers(false)
 		if err := w.Close(context.Background()); err != nil {
@@ -361,7 +361,7 @@ func TestCloseGivesUpWhenItsTimeIsUp(t *testing.T) {
 		}
 	}
 	w.proxy.cut()
-	w.BlockWriter = NewBlockWriter(w.conn, "s0") // for the cleanup
+	w.BlockWriter = NewBlockWriter(w.path.main, "s0", nil) // for the cleanup
 }
 
 // Who waits in vain learns what of.

@@ -97,7 +97,7 @@ func appendForever() {
 	exitOn(err)
 	_, err = c.js.CreateOrUpdateStream(ctx, rawConfig())
 	exitOn(err)
-	w := NewBlockWriter(c, "s0")
+	w := NewBlockWriter(c, "s0", nil)
 	var (
 		running sync.WaitGroup
 		out     sync.Mutex

@@ -30,7 +30,8 @@ const (
 type ConsumerOptions struct {
 	Stream  string
 	Durable string
-	// Stage that dead letters are written for.
+	// Stage that dead letters are written for; empty for what only moves messages
+	// and never looks into them.
 	Stage string
 }
 

@@ -50,6 +50,15 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 // publish is Publish, and calls failed with the reason of each try that is to be
 // followed by another.
 func (c *Conn) publish(ctx context.Context, m Msg, failed func(error)) error {
+	out := m.message()
+	limit := publishTry
+	if c.local {
+		limit = publishTryLocal
+	}
+	return c.persist(ctx, m.Subject, func() error { return c.publishOnce(ctx, out, limit) }, failed)
+}
+
+func (m Msg) message() *nats.Msg {
 	out := &nats.Msg{Subject: m.Subject, Data: m.Payload, Header: nats.Header{wire.HeaderMsgID: {m.ID.String()}}}
 	if m.Traceparent != "" {
 		out.Header[wire.HeaderTraceparent] = []string{m.Traceparent}
@@ -57,35 +66,36 @@ func (c *Conn) publish(ctx context.Context, m Msg, failed func(error)) error {
 	if m.Tracestate != "" {
 		out.Header[wire.HeaderTracestate] = []string{m.Tracestate}
 	}
-	try := publishTry
-	if c.local {
-		try = publishTryLocal
-	}
+	return out
+}
+
+// persist repeats a try to store a message, as Publish says.
+func (c *Conn) persist(ctx context.Context, subject string, try func() error, failed func(error)) error {
 	began := time.Now()
 	var reason error
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
-		err := c.publishOnce(ctx, out, try)
+		err := try()
 		if err == nil {
-			c.stalls.worked(c.log, m.Subject)
+			c.stalls.worked(c.log, subject)
 			return nil
 		}
 		if isPermanent(err) {
-			return &PermanentError{Err: fmt.Errorf("%s: %w", m.Subject, err)}
+			return &PermanentError{Err: fmt.Errorf("%s: %w", subject, err)}
 		}
 		if reason == nil || ctx.Err() == nil {
 			reason = err // a try that ctx ended knows less than the one before
 		}
 		failed(reason)
-		c.stalls.failed(c.log, m.Subject, began, reason)
+		c.stalls.failed(c.log, subject, began, reason)
 		if errors.Is(err, errAway) {
 			pause = reconnectWait
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
 		case <-c.closed:
-			return &RetryError{Err: fmt.Errorf("%s: %w", m.Subject, ErrClosed)}
+			return &RetryError{Err: fmt.Errorf("%s: %w", subject, ErrClosed)}
 		case <-ctx.Done():
-			return &RetryError{Err: fmt.Errorf("%s: %w", m.Subject, reason)}
+			return &RetryError{Err: fmt.Errorf("%s: %w", subject, reason)}
 		}
 	}
 }

@@ -32,7 +32,11 @@ const (
 	noteSurvived = "survived" // the process outlived it, whatever it answered
 )
 
+// isSuspect: what has no stage only moves messages, so none can harm it.
 func (k *Consumer) isSuspect(d *Delivery) bool {
+	if k.o.Stage == "" {
+		return false
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return d.Attempts > suspectAfter && !k.released.has(d.ID)

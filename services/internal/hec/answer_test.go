@@ -39,6 +39,43 @@ func TestAnswerAsSplunkWritesIt(t *testing.T) {
 	}
 }
 
+// Splunk counts from 1 where it refuses an index.
+func TestRefusedAnswer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		refused hec.RefusedError
+		body    string
+		says    string
+	}{
+		{hec.RefusedError{Code: hec.NoData, Event: -1}, `{"text":"No data","code":5}`, "No data"},
+		{
+			hec.RefusedError{Code: hec.IncorrectIndex, Event: 1, Reason: "x is not allowed"}, // V16
+			`{"text":"Incorrect index","code":7,"invalid-event-number":2}`, "Incorrect index: event 1: x is not allowed",
+		},
+		{
+			hec.RefusedError{Code: hec.IncorrectIndex}, // V35
+			`{"text":"Incorrect index","code":7,"invalid-event-number":1}`, "Incorrect index: event 0: ",
+		},
+		{hec.RefusedError{Code: hec.IncorrectIndex, Event: -1}, `{"text":"Incorrect index","code":7}`, "Incorrect index"},
+		{
+			hec.RefusedError{Code: hec.EventBlank, Reason: "its event is blank"},
+			`{"text":"Event field cannot be blank","code":13,"invalid-event-number":0}`,
+			"Event field cannot be blank: event 0: its event is blank",
+		},
+		{
+			hec.RefusedError{Code: hec.InvalidDataFormat, Event: -1, Reason: "it is not JSON"},
+			`{"text":"Invalid data format","code":6}`, "Invalid data format: it is not JSON",
+		},
+	} {
+		if got := string(hec.AppendAnswer(nil, c.refused.Answer())); got != c.body {
+			t.Errorf("%+v is answered %s, want %s", c.refused, got, c.body)
+		}
+		if got := c.refused.Error(); got != c.says {
+			t.Errorf("%+v says %q, want %q", c.refused, got, c.says)
+		}
+	}
+}
+
 func TestParseAnswer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -1,6 +1,6 @@
 // Package hec is what Splunk's HTTP Event Collector says on the wire, once for
-// everybody who speaks it: the codes and their texts, the answer to a request,
-// and the event envelope, both encoded and scanned.
+// everybody who speaks it: the codes and their texts, the answers to requests, the
+// event envelope, both encoded and scanned, and the lines of a raw body.
 package hec
 
 import "net/http"

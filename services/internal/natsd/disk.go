@@ -1,7 +1,6 @@
 package natsd
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,6 +14,9 @@ const (
 	usablePercent  = 70
 	statBlock      = 512 // unit of Stat_t.Blocks
 )
+
+// directory is where a server keeps its data, and the key that sets it.
+type directory struct{ path, key string }
 
 // disk is the file system that holds a directory, in bytes.
 type disk struct {
@@ -38,9 +40,9 @@ func (d disk) floor(own int64) int64 {
 	return max(minFree, d.total/100*minFreePercent)
 }
 
-// capacity is what the streams in dir may take together.
-func (d disk) capacity(dir string, bound int64) (int64, error) {
-	used, err := usage(dir)
+// capacity is what the streams in the directory, on that disk, may take together.
+func (p directory) capacity(d disk, bound int64) (int64, error) {
+	used, err := p.usage()
 	if err != nil {
 		return 0, err
 	}
@@ -51,10 +53,10 @@ func (d disk) capacity(dir string, bound int64) (int64, error) {
 	return c, nil
 }
 
-// usage is how much of the disk the files below dir occupy.
-func usage(dir string) (int64, error) {
+// usage is how much of the disk the files below the directory occupy.
+func (p directory) usage() (int64, error) {
 	var total int64
-	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(p.path, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -68,27 +70,27 @@ func usage(dir string) (int64, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("data directory %s cannot be read: %w: change its owner or set bus.embedded.dir", dir, err)
+		return 0, fmt.Errorf("data directory %s cannot be read: %w: change its owner or set %s", p.path, err, p.key)
 	}
 	return total, nil
 }
 
-// prepare creates dir and tells whether a server can start there. A disk under
-// the floor is no reason not to: the backlog must be able to drain.
-func prepare(dir string, floor int64) (disk, error) {
-	if dir == "" {
-		return disk{}, errors.New("data directory is missing: set bus.embedded.dir")
+// prepare creates the directory and tells whether a server can start there. A
+// disk under the floor is no reason not to: the backlog must be able to drain.
+func (p directory) prepare(floor int64) (disk, error) {
+	if p.path == "" {
+		return disk{}, fmt.Errorf("data directory is missing: set %s", p.key)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return disk{}, fmt.Errorf("data directory %s cannot be created: %w: set bus.embedded.dir to a writable place", dir, err)
+	if err := os.MkdirAll(p.path, 0o700); err != nil {
+		return disk{}, fmt.Errorf("data directory %s cannot be created: %w: set %s to a writable place", p.path, err, p.key)
 	}
-	d, err := diskOf(dir)
+	d, err := diskOf(p.path)
 	if err != nil {
 		return disk{}, err
 	}
 	if need := min(minFree, d.floor(floor)); d.free < need {
-		return disk{}, fmt.Errorf("data directory %s has %d bytes free and needs %d: free some space or set bus.embedded.dir to a larger disk",
-			dir, d.free, need)
+		return disk{}, fmt.Errorf("data directory %s has %d bytes free and needs %d: free some space or set %s to a larger disk",
+			p.path, d.free, need, p.key)
 	}
 	return d, nil
 }

@@ -21,22 +21,22 @@ const (
 // the process dies; the file stays and names the last holder.
 type dirLock struct{ file *os.File }
 
-func lockDir(dir string) (*dirLock, error) {
-	path := filepath.Join(dir, lockName)
+func (p directory) lock() (*dirLock, error) {
+	path := filepath.Join(p.path, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator's own directory
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s is not writable: %w: change its owner or set bus.embedded.dir", dir, err)
+		return nil, fmt.Errorf("data directory %s is not writable: %w: change its owner or set %s", p.path, err, p.key)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close() //nolint:errcheck // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("data directory %s is in use by another drainline (pid %s): stop it or set bus.embedded.dir",
-				dir, holder(f))
+			return nil, fmt.Errorf("data directory %s is in use by another drainline (pid %s): stop it or set %s",
+				p.path, holder(f), p.key)
 		}
-		return nil, fmt.Errorf("data directory %s cannot be locked: %w: set bus.embedded.dir to a local disk", dir, err)
+		return nil, fmt.Errorf("data directory %s cannot be locked: %w: set %s to a local disk", p.path, err, p.key)
 	}
 	if err := writePid(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("data directory %s is not writable: %w", dir, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("data directory %s is not writable: %w", p.path, err), f.Close())
 	}
 	return &dirLock{file: f}, nil
 }

@@ -33,6 +33,9 @@ var (
 
 // Options say where an embedded server keeps its data and how carefully.
 type Options struct {
+	// Key is the section of the configuration that the server is set in, for errors.
+	// Default: bus.embedded.
+	Key string
 	// Dir is the data directory. It is created (0700) when missing.
 	Dir string
 	// SyncAlways makes every write wait for fsync; otherwise the server syncs
@@ -78,11 +81,13 @@ type Server struct {
 // streams are recovered. ctx bounds the start only. Every error is one sentence
 // that says what to do.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	d, err := prepare(o.Dir, o.MinFree)
+	o.Key = cmp.Or(o.Key, "bus.embedded")
+	dir := directory{path: o.Dir, key: o.Key + ".dir"}
+	d, err := dir.prepare(o.MinFree)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(o.Dir)
+	lock, err := dir.lock()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +105,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.begin(startCtx, d); err != nil {
+	if s.capacity, err = dir.capacity(d, o.MaxBytes); err == nil {
+		err = s.begin(startCtx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.abandon(startCtx))
 	}
 	guardCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -178,11 +186,7 @@ func (s *Server) Shutdown() {
 }
 
 // begin brings the first server up.
-func (s *Server) begin(ctx context.Context, d disk) error {
-	var err error
-	if s.capacity, err = d.capacity(s.opts.Dir, s.opts.MaxBytes); err != nil {
-		return err
-	}
+func (s *Server) begin(ctx context.Context) error {
 	if err := checkListen(ctx, s.addr); err != nil {
 		return err
 	}

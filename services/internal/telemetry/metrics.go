@@ -74,6 +74,16 @@ func (m *Metrics) Counter(name, unit, help string, labels ...attribute.KeyValue)
 	return c
 }
 
+// Gauge makes a gauge that is read when metrics are collected. It panics as
+// Counter does.
+func (m *Metrics) Gauge(name, unit, help string, read func() int64, labels ...attribute.KeyValue) {
+	gauge, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help))
+	if err != nil {
+		panic(err)
+	}
+	m.observe(gauge, read, labels)
+}
+
 // observe registers a callback of its own: one given with an instrument is
 // ignored when the instrument exists already, under other labels.
 func (m *Metrics) observe(instrument metric.Int64Observable, read func() int64, labels []attribute.KeyValue) {

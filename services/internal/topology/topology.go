@@ -24,6 +24,7 @@ const (
 	eventsShare = 60
 	rawShare    = 20
 	deadShare   = 5
+	ackShare    = 1 // of each of the two streams
 )
 
 // Bounds of streams on a NATS server of its own, where the configuration names
@@ -33,6 +34,10 @@ const (
 	externalEvents = 16 << 30
 	externalDead   = 1 << 30
 )
+
+// maxAcks bounds each stream of HEC's acknowledgement, in bytes: what was told of
+// some 500,000 requests, the counters of a million channels.
+const maxAcks = 128 << 20
 
 // Notes on suspects are a line each and soon without meaning.
 const (
@@ -87,7 +92,22 @@ func New(c *config.Config, capacity int64) Plan {
 	dead.MaxAge = c.Bus.Dead.MaxAge
 	dead.Duplicates = min(wire.EventsDedupWindow, c.Bus.Dead.MaxAge)
 	p.Streams = append(p.Streams, Stream{Config: dead}, Stream{Config: suspects(names, c.Bus.Replicas)})
+	if Acknowledges(c) {
+		room := max(min(share(0, ackShare, 1, maxAcks), maxAcks), wire.ServerPayload)
+		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, room)})
+	}
 	return p
+}
+
+// Acknowledges reports whether a HEC token promises indexer acknowledgement,
+// which has streams of its own.
+func Acknowledges(c *config.Config) bool {
+	for _, token := range c.Ingest.HEC.Tokens {
+		if token.Ack {
+			return true
+		}
+	}
+	return false
 }
 
 // Destinations are the names of the configured destinations, in order.
@@ -106,12 +126,30 @@ func stream(name, subject string, replicas int, maxBytes int64) jetstream.Stream
 	}
 }
 
-// suspects is the one stream that forgets by itself: of each message only the
-// last note counts, and none for long.
+// suspects forgets by itself: of each message only the last note counts, and none
+// for long.
 func suspects(names wire.Names, replicas int) jetstream.StreamConfig {
 	s := stream(names.SuspectStream(), names.SuspectSubjects(), replicas, suspectsBytes)
 	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
 	s.MaxMsgsPerSubject, s.MaxAge, s.Duplicates = 1, suspectsAge, wire.RawDedupWindow
+	return s
+}
+
+// acks forgets by itself, too: whoever was not told that a request is indexed
+// sends it again.
+func acks(names wire.Names, replicas int, room int64) jetstream.StreamConfig {
+	s := stream(names.AckStream(), names.AckSubjects(), replicas, room)
+	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
+	s.MaxAge, s.Duplicates = bus.AckAge, wire.RawDedupWindow
+	return s
+}
+
+// ackIDs is a counter a subject, of which JetStream wants that it discards what is
+// old: the channel that was silent for longest counts from 0 again.
+func ackIDs(names wire.Names, replicas int, room int64) jetstream.StreamConfig {
+	s := stream(names.AckIDStream(), names.AckIDSubjects(), replicas, room)
+	s.Retention, s.Discard, s.AllowMsgCounter = jetstream.LimitsPolicy, jetstream.DiscardOld, true
+	s.MaxMsgsPerSubject, s.MaxAge, s.Duplicates = 1, bus.AckIDAge, wire.RawDedupWindow
 	return s
 }
 
@@ -188,6 +226,7 @@ func compareStream(want, got jetstream.StreamConfig) []string {
 	d.compare(want.Name, "max_age", want.MaxAge, got.MaxAge)
 	d.compare(want.Name, "replicas", max(want.Replicas, 1), got.Replicas)
 	d.compare(want.Name, "duplicate_window", want.Duplicates, got.Duplicates)
+	d.compare(want.Name, "allow_msg_counter", want.AllowMsgCounter, got.AllowMsgCounter)
 	return d
 }
 
@@ -218,11 +257,13 @@ type Holding struct {
 	Oldest   time.Time
 }
 
-// Holdings says what the planned streams hold of logs. Notes on suspects are none.
+// Holdings says what the planned streams hold of logs. Notes on suspects and on
+// acknowledgement are none.
 func (p Plan) Holdings(ctx context.Context, c *bus.Conn) ([]Holding, error) {
 	holdings := make([]Holding, 0, len(p.Streams))
 	for _, planned := range p.Streams {
-		if planned.Config.Name == c.Names().SuspectStream() {
+		switch planned.Config.Name {
+		case c.Names().SuspectStream(), c.Names().AckStream(), c.Names().AckIDStream():
 			continue
 		}
 		s, err := c.JetStream().Stream(ctx, planned.Config.Name)

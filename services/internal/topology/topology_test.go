@@ -2,7 +2,9 @@ package topology_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +39,13 @@ func configured() *config.Config {
 		},
 		Destinations: map[string]config.Destination{"splunk": {}, "archive": {}},
 	}
+}
+
+// acknowledging is configured, with a token that promises acknowledgement.
+func acknowledging() *config.Config {
+	c := configured()
+	c.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}, "ack": {Ack: true}}
+	return c
 }
 
 // start runs a server with room for a number of bytes and connects to it.
@@ -75,6 +84,8 @@ func TestNewSharesTheRoom(t *testing.T) {
 	own.Destinations["splunk"] = config.Destination{MaxBytes: 7 * mib}
 	tiny := configured()
 	tiny.Bus.Raw.MaxBytes = mib
+	plain := configured()
+	plain.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}}
 	for _, c := range []struct {
 		name     string
 		config   *config.Config
@@ -96,6 +107,22 @@ func TestNewSharesTheRoom(t *testing.T) {
 		{"room for a message", tiny, 0, map[string]int64{
 			"p_raw_s0": mib, "p_raw_s1": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
+		}},
+		{"no acknowledgement", plain, 100 * mib, map[string]int64{
+			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
+			"p_dead": 5 * mib, "p_suspects": mib,
+		}},
+		{"acknowledgement", acknowledging(), 1000 * mib, map[string]int64{
+			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
+			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 10 * mib,
+		}},
+		{"acknowledgement, little room", acknowledging(), 40 * mib, map[string]int64{
+			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
+			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": mib,
+		}},
+		{"acknowledgement, external", acknowledging(), 0, map[string]int64{
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 128 * mib,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,8 +158,18 @@ var contract = map[string]want{
 	"p_suspects":       {"p.suspects.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 24 * time.Hour, 2 * time.Minute, 1, ""},
 }
 
-func holdToContract(t *testing.T, js jetstream.JetStream) {
+// ackContract is what acknowledgement adds.
+var ackContract = map[string]want{
+	"p_acks":   {"p.acks.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 24 * time.Hour, 2 * time.Minute, -1, ""},
+	"p_ackids": {"p.ackids.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 7 * 24 * time.Hour, 2 * time.Minute, 1, ""},
+}
+
+func holdToContract(t *testing.T, js jetstream.JetStream, more ...map[string]want) {
 	t.Helper()
+	contract := maps.Clone(contract)
+	for _, m := range more {
+		maps.Copy(contract, m)
+	}
 	var names []string
 	for name := range js.StreamNames(t.Context()).Name() {
 		names = append(names, name)
@@ -153,6 +190,9 @@ func holdToContract(t *testing.T, js jetstream.JetStream) {
 		}
 		if diff := cmp.Diff(w, got, cmp.AllowUnexported(want{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+		if c.AllowMsgCounter != (name == "p_ackids") {
+			t.Errorf("%s: counter %v", name, c.AllowMsgCounter)
 		}
 		if c.Storage != jetstream.FileStorage || c.Compression != jetstream.NoCompression || c.MaxMsgSize != wire.ServerPayload || c.MaxBytes <= 0 {
 			t.Errorf("%s: %+v", name, c)
@@ -190,6 +230,51 @@ func TestApplyCreatesAndUpdates(t *testing.T) {
 		}
 	}
 	holdToContract(t, js)
+}
+
+// Acknowledgement may be promised from one reload to the next, and counting goes
+// on when the streams change.
+func TestAckStreamsComeWithAReload(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	if err := topology.New(configured(), gib).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	channel := wire.ChannelID("ack", "c")
+	var permanent *bus.PermanentError
+	if _, err := conn.NextAckID(t.Context(), channel); !errors.As(err, &permanent) {
+		t.Errorf("without its stream: %v", err)
+	}
+	for want := range uint64(3) {
+		plan := topology.New(acknowledging(), gib*int64(want+1))
+		if err := plan.Apply(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
+			t.Errorf("after Apply: %v, %v", differences, err)
+		}
+		holdToContract(t, js, ackContract)
+		if id, err := conn.NextAckID(t.Context(), channel); err != nil || id != want {
+			t.Errorf("ackId %d, %v, want %d", id, err, want)
+		}
+		if err := conn.TellSettled(t.Context(), []wire.ID{channel}); err != nil {
+			t.Error(err)
+		}
+	}
+	holdings, err := topology.New(acknowledging(), gib).Holdings(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range holdings {
+		if strings.HasPrefix(h.Name, "p_ack") || h.Messages > 0 {
+			t.Errorf("%s holds no logs", h.Name)
+		}
+	}
+	// Whoever does not promise it leaves what there is.
+	if err := topology.New(configured(), gib).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	holdToContract(t, js, ackContract)
 }
 
 // Neither what is stored, nor a stream that is not planned any more, is lost.

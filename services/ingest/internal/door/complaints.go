@@ -3,13 +3,15 @@ package door
 import (
 	"bytes"
 	"log/slog"
+
+	"github.com/drainline/drainline/services/ingest/internal/notice"
 )
 
 // complaints log what net/http reports, TLS handshakes that fail above all, which
 // anybody can cause: not a line for each.
 type complaints struct {
 	log                *slog.Logger
-	handshakes, others seldom
+	handshakes, others notice.Seldom
 }
 
 // Write takes one report.
@@ -18,7 +20,7 @@ func (c *complaints) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("TLS handshake error")) {
 		kind = &c.handshakes
 	}
-	if n, ok := kind.speak(); ok {
+	if n, ok := kind.Speak(); ok {
 		c.log.Warn("connections fail", "error", string(bytes.TrimSpace(line)), "times", n)
 	}
 	return len(line), nil

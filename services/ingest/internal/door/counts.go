@@ -23,9 +23,15 @@ type Counts struct {
 	Unavailable *telemetry.Counter
 	// Cut are requests whose upload broke off or took too long.
 	Cut *telemetry.Counter
-	// Requests that were refused for good: by credential, content type or encoding,
-	// size, and for a body in which nothing can be a frame.
-	Unauthorized, Unsupported, TooLarge, Malformed *telemetry.Counter
+	// OverRate are requests that were taken although their sender's rate bound would
+	// not have let them in.
+	OverRate *telemetry.Counter
+	// Unknown are requests of drains that are not listed and that were taken.
+	Unknown *telemetry.Counter
+	// Requests that were refused for good: by credential, for an app that the
+	// credential may not speak for, for a drain that is not listed, by content type or
+	// encoding, by size, and for a body in which nothing can be a frame.
+	Unauthorized, Foreign, Unlisted, Unsupported, TooLarge, Malformed *telemetry.Counter
 }
 
 // NewCounts makes the counters and exports them as drainline_ingest_*.
@@ -45,7 +51,11 @@ func NewCounts(m *telemetry.Metrics) *Counts {
 		Mismatches:   counter("count_mismatches", "{request}", "Requests whose Logplex-Msg-Count is not the number of frames."),
 		Unavailable:  counter("unavailable", "{request}", "Requests that could not be stored in time."),
 		Cut:          counter("cut", "{request}", "Requests whose upload broke off or took too long."),
+		OverRate:     counter("over_rate", "{request}", "Requests that were taken although their sender is over its rate."),
+		Unknown:      counter("unknown_drains", "{request}", "Requests of drains that are not listed, taken nevertheless."),
 		Unauthorized: refused("credential"),
+		Foreign:      refused("app"),
+		Unlisted:     refused("drain"),
 		Unsupported:  refused("type"),
 		TooLarge:     refused("size"),
 		Malformed:    refused("body"),

@@ -16,8 +16,6 @@ const (
 	headerDrainToken = "Logplex-Drain-Token" //nolint:gosec // a header's name
 	headerMsgCount   = "Logplex-Msg-Count"
 	headerRequestID  = "X-Request-Id"
-	headerParent     = "Traceparent"
-	headerState      = "Tracestate"
 )
 
 // identity is what tells a retry from a new request. Fields that the sender did

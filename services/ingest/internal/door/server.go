@@ -7,20 +7,18 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/drainline/drainline/config"
 )
 
 const (
 	headerTime = 10 * time.Second
-	// answerTime runs from the end of the headers, so it is more than an upload and
-	// what may come after it together.
-	answerTime = 30 * time.Second
+	// answerTime is what an answer may take after the upload: more than the longest
+	// hold.
+	answerTime = 10 * time.Second
 	// idleTime is longer than Logplex keeps a connection that it does not use (about
 	// five minutes): a connection that we close costs it one of its three tries.
-	idleTime   = 15 * time.Minute
-	maxHeaders = 32 << 10
-	// maxConnections are open at a time. A drain uses one for each Logplex node that
-	// serves its app, so this is thousands of drains.
-	maxConnections = 10_240
+	idleTime = 15 * time.Minute
 )
 
 // Server is the HTTP server for a door. It speaks HTTP/1.1 as Logplex does, and
@@ -32,23 +30,20 @@ type Server struct {
 	open  sync.WaitGroup
 }
 
-// NewServer makes a Server.
-func NewServer(h http.Handler, logger *slog.Logger) *Server {
-	return newServer(h, logger, maxConnections)
-}
-
-func newServer(h http.Handler, logger *slog.Logger, connections int) *Server {
+// NewServer makes a Server within limits, of which the requests and bodies are
+// the handler's.
+func NewServer(h http.Handler, logger *slog.Logger, limits config.Limits) *Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	s := &Server{slots: make(chan struct{}, connections)}
+	s := &Server{slots: make(chan struct{}, limits.Connections)}
 	s.Server = &http.Server{
 		Handler:           h,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       uploadTime,
-		WriteTimeout:      answerTime,
+		ReadTimeout:       limits.Upload,
+		WriteTimeout:      limits.Upload + answerTime,
 		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeaders,
+		MaxHeaderBytes:    int(limits.Header),
 		ConnState:         s.track,
 		ErrorLog:          log.New(&complaints{log: logger}, "", 0),
 	}

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -89,7 +90,7 @@ func TestUploadTimes(t *testing.T) {
 		{"at once", post(50, ""), 50, 0, "HTTP/1.1 400", 0, 1, 0},
 		{"a byte each 100 ms", post(66, ""), 66, 100 * time.Millisecond, "HTTP/1.1 400", 0, 1, 66 * 100 * time.Millisecond},
 		{"a byte each 4.9 s, three of them", post(3, ""), 3, 4900 * time.Millisecond, "HTTP/1.1 400", 0, 1, 3 * 4900 * time.Millisecond},
-		{"a byte each 4.9 s, ten of them", post(10, ""), 10, 4900 * time.Millisecond, "", 1, 0, uploadTime},
+		{"a byte each 4.9 s, ten of them", post(10, ""), 10, 4900 * time.Millisecond, "", 1, 0, limits.Upload},
 		{"nothing comes", post(10, ""), 10, time.Hour, "", 1, 0, stalled},
 		{"nothing of a large one comes", post(8<<20, ""), 10, time.Hour, "", 1, 0, stalled},
 		{"nothing of a gzip comes", post(10, "Content-Encoding: gzip\r\n"), 10, time.Hour, "", 1, 0, stalled},
@@ -106,10 +107,8 @@ func TestUploadTimes(t *testing.T) {
 			counts := NewCounts(metrics)
 			synctest.Test(t, func(t *testing.T) {
 				logger := slog.New(slog.DiscardHandler)
-				d := New(Options{Counts: counts, Log: logger, Healthy: func() error { return nil }}, Settings{
-					Paths: []string{"/logs"}, Credentials: []Credential{{"a", "sesame"}}, Hold: 4 * time.Second, MaxBody: 8 << 20,
-				})
-				p, stop := serve(t, NewServer(d, logger))
+				d := New(Options{Counts: counts, Log: logger, Healthy: func() error { return nil }}, open())
+				p, stop := serve(t, NewServer(d, logger, limits))
 				conn, start := p.dial(), time.Now()
 				var sender sync.WaitGroup
 				sender.Go(func() {
@@ -161,7 +160,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		live := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "") })
-		p, stop := serve(t, newServer(live, slog.New(slog.DiscardHandler), 2))
+		p, stop := serve(t, NewServer(live, slog.New(slog.DiscardHandler), config.Limits{Connections: 2, Header: 4 << 10, Upload: time.Second}))
 		first, second, third := p.dial(), p.dial(), p.dial()
 		answered := make(chan error, 1)
 		go func() { answered <- ask(third) }()
@@ -188,12 +187,30 @@ func TestConnectionsAreBounded(t *testing.T) {
 	})
 }
 
+// R22: Logplex leaves a connection idle for minutes, and loses one of its tries
+// when it is gone.
+func TestIdleConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		live := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "") })
+		p, stop := serve(t, NewServer(live, slog.New(slog.DiscardHandler), limits))
+		conn := p.dial()
+		for n, idle := range []time.Duration{0, 160 * time.Second, 160 * time.Second, 500 * time.Second, 10 * time.Minute} {
+			time.Sleep(idle)
+			if err := ask(conn); err != nil {
+				t.Errorf("request %d, after %v: %v", n, idle, err)
+			}
+		}
+		stop()
+	})
+}
+
 // Handlers outlive the connections that are cut off at the end.
 func TestWaitIsForHandlers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		s := NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }), slog.New(slog.DiscardHandler))
+		s := NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }), slog.New(slog.DiscardHandler), limits)
 		p, stop := serve(t, s)
 		conn := p.dial()
 		go func() { _ = ask(conn) }()
@@ -218,12 +235,12 @@ func TestComplaintsAreSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		s := NewServer(http.NotFoundHandler(), slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		s := NewServer(http.NotFoundHandler(), slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})), limits)
 		for range 100 {
 			s.ErrorLog.Print("http: TLS handshake error from 192.0.2.1:1: EOF")
 			s.ErrorLog.Print("http: panic serving 192.0.2.1:1: no")
 		}
-		time.Sleep(quiet)
+		time.Sleep(time.Minute)
 		s.ErrorLog.Print("http: TLS handshake error from 192.0.2.1:1: EOF")
 		for what, want := range map[string]int{"level=WARN": 3, "TLS handshake": 2, "panic": 1, "times=1\n": 2, "times=100\n": 1} {
 			if got := strings.Count(out.String(), what); got != want {

@@ -1,11 +1,15 @@
 package door
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/body"
+	"github.com/drainline/drainline/services/ingest/internal/rate"
 )
 
 // Settings are what may change while the door is open.
@@ -18,43 +22,92 @@ type Settings struct {
 	// Hold is how long a request may wait to be stored, from the end of its headers.
 	// Storing has half a second at least, however long the upload took.
 	Hold time.Duration
-	// MaxBody bounds a body, in bytes, as sent and inflated.
+	// MaxBody bounds a body, in bytes.
 	MaxBody int64
-	// QueryFields are the query parameters that are kept.
+	// Limits.Requests are worked on at a time, the others wait for as long as Hold.
+	// Limits.Compressed bounds a gzip. Connections and headers are the Server's.
+	Limits config.Limits
+	// QueryFields are the query parameters that are kept, by name or glob (utm_*).
 	QueryFields []string
+	// AppFrom is the order in which apps are named: drain, path, query, hostname,
+	// credential, token.
+	AppFrom []string
+	// Drains are those that are listed: token to app, which may be empty.
+	Drains map[string]string
+	// UnknownDrains is one of config.AcceptDrains, QuarantineDrains and RejectDrains.
+	UnknownDrains string
 }
 
 // rules are Settings as requests need them.
 type rules struct {
 	Settings
+	fields
 
-	keys []key
+	keys  []key
+	rates rate.Bounds
+	slots chan struct{}
 }
 
-const (
-	// uploadTime covers headers, and then the body. Logplex waits five seconds for an
-	// answer, so whoever is slower is no Logplex.
-	uploadTime = 20 * time.Second
-	// stalled is how long a body may stand still, so that nobody keeps memory for
-	// nothing.
-	stalled = 5 * time.Second
-)
+// stalled is how long a body may stand still, so that nobody keeps memory for
+// nothing.
+const stalled = 5 * time.Second
 
-func (r *rules) limits() body.Limits {
-	return body.Limits{Compressed: r.MaxBody, Inflated: r.MaxBody, Upload: uploadTime, Stall: stalled}
-}
-
-func (s Settings) rules() *rules {
-	r := &rules{Settings: s}
-	r.Paths = slices.Clone(s.Paths)
-	r.QueryFields = slices.Clone(s.QueryFields)
-	for _, c := range s.Credentials {
-		r.keys = append(r.keys, newKey(c))
+// limits are those of one body. Limits.Compressed is for what will be inflated.
+func (r *rules) limits(gzipped bool) body.Limits {
+	sent := r.MaxBody
+	if gzipped {
+		sent = int64(r.Limits.Compressed)
 	}
-	return r
+	return body.Limits{Compressed: sent, Inflated: r.MaxBody, Upload: r.Limits.Upload, Stall: stalled}
 }
 
-const maxApp = 64
+// errBusy is no fault of the sender's.
+var errBusy = errors.New("more requests are open than ingest.logplex.limits.requests allows")
+
+// enter waits until the request is one of those that are worked on, or ctx ends.
+func (r *rules) enter(ctx context.Context) (leave func(), err error) {
+	leave = func() { <-r.slots }
+	select {
+	case r.slots <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	select {
+	case r.slots <- struct{}{}:
+		return leave, nil
+	case <-ctx.Done():
+		return nil, errBusy
+	}
+}
+
+// next makes the rules for new settings. What requests have used of their bounds
+// until now still counts.
+func (r *rules) next(s Settings) *rules {
+	next := &rules{
+		Settings: s, fields: newFields(s.QueryFields), keys: newKeys(s.Credentials), slots: r.slots,
+	}
+	rates := make(map[string]config.Rate, len(s.Credentials))
+	for _, c := range s.Credentials {
+		rates[c.Name] = c.Rate
+	}
+	next.rates = r.rates.Next(rates)
+	if cap(r.slots) != s.Limits.Requests {
+		next.slots = make(chan struct{}, s.Limits.Requests)
+	}
+	return next
+}
+
+// unknown reports whether a drain is not listed, where that matters. A request
+// without a token, from a Private Space or log-shuttle, is of no drain.
+func (r *rules) unknown(drainToken string) bool {
+	if drainToken == "" || (len(r.Drains) == 0 && r.UnknownDrains == config.AcceptDrains) {
+		return false
+	}
+	_, listed := r.Drains[drainToken]
+	return !listed
+}
+
+const maxName = 64
 
 // route finds the log path that p is, and the app that p names below it.
 func (r *rules) route(p string) (app string, ok bool) {
@@ -67,11 +120,12 @@ func (r *rules) route(p string) (app string, ok bool) {
 	}
 	// A drain URL with a slash too many is no reason to drop every batch it sends.
 	app = p[slash+1:]
-	return app, app == "" || isApp(app)
+	return app, app == "" || isName(app)
 }
 
-func isApp(s string) bool {
-	if len(s) > maxApp || s == "." || s == ".." {
+// isName is what the names of apps and query fields are made of.
+func isName(s string) bool {
+	if s == "" || len(s) > maxName || s == "." || s == ".." {
 		return false
 	}
 	for i := range len(s) {

@@ -21,10 +21,11 @@ type Limits struct {
 // Request is the envelopes of one HEC request, one after another. The zero value
 // is empty and ready.
 type Request struct {
-	body   []byte
-	ends   []int // of each envelope in body
-	parts  []part
-	oldest int64
+	body    []byte
+	ends    []int // of each envelope in body
+	parts   []part
+	settled []*Ticket
+	oldest  int64
 }
 
 // part is consecutive events of one delivery.
@@ -108,11 +109,15 @@ func (r *Request) Source(event int) (t *Ticket, position int) {
 // OldestNS is when the oldest event was received, in nanoseconds since 1970.
 func (r *Request) OldestNS() int64 { return r.oldest }
 
-// Settle says that every event is delivered or dead.
-func (r *Request) Settle() {
+// Settle says that every event is delivered or dead. It returns the tickets whose
+// deliveries are to be settled, which stay valid until Reset.
+func (r *Request) Settle() []*Ticket {
 	for _, p := range r.parts {
-		p.ticket.Done()
+		if p.ticket.Done() {
+			r.settled = append(r.settled, p.ticket)
+		}
 	}
+	return r.settled
 }
 
 // GiveBack says that there is no more time. A delivery with another part that was
@@ -131,5 +136,6 @@ func (r *Request) Reset(l Limits) {
 		r.body = nil
 	}
 	clear(r.parts)
-	*r = Request{body: r.body[:0], ends: r.ends[:0], parts: r.parts[:0]}
+	clear(r.settled)
+	*r = Request{body: r.body[:0], ends: r.ends[:0], parts: r.parts[:0], settled: r.settled[:0]}
 }

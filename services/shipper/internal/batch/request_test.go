@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -33,7 +35,7 @@ func TestPacking(t *testing.T) {
 			current  = &batch.Request{}
 		)
 		for n, size := range sizes {
-			ticket := batch.NewTicket(nil, func() { settled[n]++ })
+			ticket := batch.NewTicket(nil)
 			tickets = append(tickets, ticket)
 			for i := range size {
 				e := &wire.Event{Text: []byte(fmt.Sprintf("%d/%d", n, i) + strings.Repeat("x", rapid.IntRange(0, 150).Draw(t, "length")))}
@@ -50,7 +52,9 @@ func TestPacking(t *testing.T) {
 					t.Fatalf("oldest %d, want %d: events get older", current.OldestNS(), received)
 				}
 			}
-			ticket.Done()
+			if ticket.Done() {
+				settled[n]++
+			}
 		}
 		if !current.Empty() {
 			requests = append(requests, current)
@@ -65,7 +69,9 @@ func TestPacking(t *testing.T) {
 		}
 		for n, r := range requests {
 			checkSettled(t, settled, sizes, requests[n:], tickets)
-			r.Settle()
+			for _, ticket := range r.Settle() {
+				settled[slices.Index(tickets, ticket)]++
+			}
 		}
 		checkSettled(t, settled, sizes, nil, tickets)
 	})
@@ -128,7 +134,7 @@ func TestFull(t *testing.T) {
 		t.Helper()
 		var r batch.Request
 		for i := range adds {
-			if !r.Add(batch.NewTicket(nil, nil), i, e, 0, l) {
+			if !r.Add(batch.NewTicket(nil), i, e, 0, l) {
 				t.Errorf("%+v: event %d does not fit", l, i)
 			}
 		}
@@ -150,13 +156,13 @@ func TestReset(t *testing.T) {
 	var r batch.Request
 	f := func(length int, keeps bool) {
 		t.Helper()
-		r.Add(batch.NewTicket(nil, nil), 0, &wire.Event{Text: bytes.Repeat([]byte("x"), length)}, 0, l)
+		r.Add(batch.NewTicket(nil), 0, &wire.Event{Text: bytes.Repeat([]byte("x"), length)}, 0, l)
 		before := r.Body(r.All())
 		r.Reset(l)
 		if !r.Empty() || r.Full(l) || len(r.Body(r.All())) != 0 {
 			t.Error("not empty after Reset")
 		}
-		r.Add(batch.NewTicket(nil, nil), 0, &wire.Event{Text: []byte("y")}, 0, l)
+		r.Add(batch.NewTicket(nil), 0, &wire.Event{Text: []byte("y")}, 0, l)
 		if kept := &before[0] == &r.Body(r.All())[0]; kept != keeps {
 			t.Errorf("after an event of %d bytes the memory is kept: %v", length, kept)
 		}
@@ -178,20 +184,25 @@ func TestHalves(t *testing.T) {
 
 func TestTicketSettlesOnce(t *testing.T) {
 	t.Parallel()
-	settled := make(chan struct{}, 2)
-	ticket := batch.NewTicket(nil, func() { settled <- struct{}{} })
-	var holders sync.WaitGroup
+	ticket := batch.NewTicket(nil)
+	var (
+		holders sync.WaitGroup
+		last    atomic.Int32
+	)
 	for range 100 {
 		ticket.Hold()
-		holders.Go(ticket.Done)
+		holders.Go(func() {
+			if ticket.Done() {
+				last.Add(1)
+			}
+		})
 	}
 	holders.Wait()
-	if len(settled) != 0 {
+	if last.Load() != 0 {
 		t.Fatal("settled while its maker holds it")
 	}
-	ticket.Done()
-	if len(settled) != 1 {
-		t.Fatalf("settled %d times", len(settled))
+	if !ticket.Done() {
+		t.Fatal("not settled by the last")
 	}
 }
 

@@ -3,22 +3,25 @@ package batch
 import (
 	"sync/atomic"
 
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 )
 
 // Ticket is one delivery on its way: it counts who still has events of it, the
-// requests and whoever fills them, and settles the delivery after the last.
+// requests and whoever fills them. The last of them has to settle the delivery.
 // A request that is given up keeps its hold, so the delivery is never settled so.
 type Ticket struct {
 	Delivery *bus.Delivery
+	// Awaited is the id of the delivery's batch if somebody waits to hear that it is
+	// settled, else zero.
+	Awaited wire.ID
 
-	settle  func()
 	holders atomic.Int32
 }
 
-// NewTicket makes a ticket that its maker holds. Settle is called once.
-func NewTicket(d *bus.Delivery, settle func()) *Ticket {
-	t := &Ticket{Delivery: d, settle: settle}
+// NewTicket makes a ticket that its maker holds.
+func NewTicket(d *bus.Delivery) *Ticket {
+	t := &Ticket{Delivery: d}
 	t.Hold()
 	return t
 }
@@ -26,9 +29,5 @@ func NewTicket(d *bus.Delivery, settle func()) *Ticket {
 // Hold adds a holder.
 func (t *Ticket) Hold() { t.holders.Add(1) }
 
-// Done ends one hold.
-func (t *Ticket) Done() {
-	if t.holders.Add(-1) == 0 {
-		t.settle()
-	}
-}
+// Done ends one hold, and reports whether it was the last.
+func (t *Ticket) Done() bool { return t.holders.Add(-1) == 0 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/app"
+)
+
+const (
+	statusPatience = 10 * time.Second
+	// maxStatus is far more than a status has, in bytes.
+	maxStatus = 16 << 20
+)
+
+func statusCommand() *cobra.Command {
+	var (
+		flags  app.Flags
+		output string
+	)
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Ask the instance that runs here how it is",
+		Long: `Ask the instance that runs with this configuration, at admin.listen, how it is: what
+its readiness checks say, and which drains send without being listed under drains.`,
+		Example: "  drainline status --config drainline.yaml\n  drainline status -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
+			}
+			c, err := load(&flags)
+			if err != nil {
+				return err
+			}
+			content, err := askStatus(cmd.Context(), c.Admin.Listen)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				_, err := cmd.OutOrStdout().Write(content)
+				return err //nolint:wrapcheck // says what it is
+			}
+			var s app.Status
+			if err := json.Unmarshal(content, &s); err != nil {
+				return fmt.Errorf("what answers at admin.listen %s is no Drainline: %w", c.Admin.Listen, err)
+			}
+			return printStatus(cmd.OutOrStdout(), s, time.Now())
+		},
+	}
+	flags.Add(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
+	return cmd
+}
+
+func askStatus(ctx context.Context, listen string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(listen)+"/status", nil)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen %s: %w", listen, err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("nothing answers at admin.listen %s: start Drainline, or give its --config: %w", listen, errors.Unwrap(err))
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxStatus))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what answers at admin.listen %s tells no status: %w", listen, err)
+	}
+	return content, nil
+}
+
+// reachable is an address to ask what listens on all addresses.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func printStatus(w io.Writer, s app.Status, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "version\t%s\nready\t%v\n", s.Version, s.Ready)
+	for _, name := range slices.Sorted(maps.Keys(s.Checks)) {
+		fmt.Fprintf(t, "%s\t%s\n", name, s.Checks[name])
+	}
+	if err := printUnknownDrains(t, s.Facts[ingest.FactUnknownDrains], now); err != nil {
+		return err
+	}
+	return t.Flush() //nolint:wrapcheck // says what it is
+}
+
+func printUnknownDrains(w io.Writer, content json.RawMessage, now time.Time) error {
+	if content == nil {
+		return nil // no ingest there
+	}
+	var drains []ingest.UnknownDrain
+	if err := json.Unmarshal(content, &drains); err != nil {
+		return fmt.Errorf("the unknown drains of the instance cannot be read, it may be of another version: %w", err)
+	}
+	fmt.Fprintf(w, "unknown drains\t%d\n", len(drains))
+	if len(drains) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nTOKEN\tAPP\tCREDENTIAL\tREQUESTS\tFRAMES\tLAST SEEN")
+	for _, d := range drains {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%v ago\n", d.Token, cmp.Or(d.App, "-"), d.Credential, d.Requests, d.Frames,
+			now.Sub(d.LastSeen).Round(time.Second))
+	}
+	fmt.Fprintf(w, "\nList them in the configuration, or have `drainline drains import` do it:\n"+
+		"drains:\n  - {token: %s, app: %s}\n", drains[0].Token, cmp.Or(drains[0].App, "NAME"))
+	return nil
+}

@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/services/ingest/internal/door"
+)
+
+// opening is how a door meets the network. To add a door, make its handler in
+// New and give it to open; all else (serving, the gate, certificates, the end)
+// follows from what is said here.
+type opening struct {
+	// key of the door's section in the configuration, for errors: ingest.logplex.
+	key string
+	// listen and tls of that section; tls is asked again at every reload.
+	listen string
+	tls    func(*config.Config) config.ServerTLS
+	limits config.Limits
+	// handler answers.
+	handler http.Handler
+	// gated doors refuse connections while nothing can be stored.
+	gated bool
+	// drain tells the handler that the door is about to close. Nil: it need not know.
+	drain func()
+}
+
+// doorway is an open door: a handler behind a server and a listener.
+type doorway struct {
+	opening
+
+	listener *listener
+	server   *door.Server
+	draining atomic.Bool
+	log      *slog.Logger
+}
+
+func openDoorway(ctx context.Context, o opening, c *config.Config, log *slog.Logger) (*doorway, error) {
+	l, err := listen(ctx, o.key, o.listen, o.tls(c))
+	if err != nil {
+		return nil, err
+	}
+	d := &doorway{opening: o, listener: l, log: log}
+	d.server = door.NewServer(d, log, o.limits)
+	return d, nil
+}
+
+// ServeHTTP hands on to the door's handler. While ingest drains, every answer
+// ends its connection: the sender makes the next one to another instance. Those
+// that are idle are left to be used once more, since closing them would cost
+// Logplex a try.
+func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.draining.Load() {
+		w.Header()["Connection"] = []string{"close"}
+	}
+	d.handler.ServeHTTP(w, r)
+}
+
+// serve returns why connections are no longer accepted, http.ErrServerClosed
+// after close.
+func (d *doorway) serve() error {
+	return fmt.Errorf("%s.listen %s does not accept any more: %w", d.key, d.listener.Addr(), d.server.Serve(d.listener))
+}
+
+func (d *doorway) startDraining() { d.draining.Store(true) }
+
+// close stops accepting and waits for the requests that are held, until ctx
+// ends; then it cuts them off.
+func (d *doorway) close(ctx context.Context) {
+	if d.drain != nil {
+		d.drain()
+	}
+	if err := d.server.Shutdown(ctx); err != nil {
+		d.log.Warn("requests are still being sent, cutting them off", "door", d.key, "error", err)
+		if err := d.server.Close(); err != nil {
+			d.log.Debug("close", "error", err)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package ingest_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/services/ingest"
+)
+
+// refuses says whether a connection is refused.
+func (i *instance) refuses() bool {
+	i.t.Helper()
+	conn, err := net.Dial("tcp", i.addr)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// Connections are refused while nothing can be stored, and accepted again on the
+// same address.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, c *config.Config) (o ingest.Options, begin, end func()){
+		"the bus is away": func(t *testing.T, c *config.Config) (ingest.Options, func(), func()) {
+			t.Helper()
+			o := startOutage(t)
+			return ingest.Options{Bus: connect(t, o.ns, c)}, o.begin, o.end
+		},
+		"the stream is full": func(t *testing.T, c *config.Config) (ingest.Options, func(), func()) {
+			t.Helper()
+			conn := connect(t, nats(t, t.TempDir(), -1), c)
+			return ingest.Options{Bus: conn}, func() { narrow(t, conn) }, func() { widen(t, conn) }
+		},
+		"the disk is full": func(t *testing.T, c *config.Config) (ingest.Options, func(), func()) {
+			t.Helper()
+			var full atomic.Bool
+			healthy := func() error {
+				if full.Load() {
+					return syscall.ENOSPC
+				}
+				return nil
+			}
+			conn := connect(t, nats(t, t.TempDir(), -1), c)
+			return ingest.Options{Bus: conn, Healthy: healthy}, func() { full.Store(true) }, func() { full.Store(false) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := settings()
+			c.Ingest.BehindProxy = false
+			o, begin, end := prepare(t, c)
+			o.Config = c
+			i := run(t, open(t, o))
+			if got := i.post(headers("Logplex-Frame-Id", "0"), incompressible()); got != 204 {
+				t.Fatalf("answered %d", got)
+			}
+			for round := range 2 {
+				begin()
+				if got := i.post(headers("Logplex-Frame-Id", fmt.Sprint(round, "held")), incompressible()); got != 503 {
+					t.Errorf("answered %d", got)
+				}
+				eventually(t, "connections are refused", i.refuses)
+				end()
+				eventually(t, "connections are accepted", func() bool { return !i.refuses() })
+				if got := i.post(headers("Logplex-Frame-Id", fmt.Sprint(round)), vector(t, "N1")); got != 204 {
+					t.Errorf("answered %d afterwards", got)
+				}
+			}
+		})
+	}
+}
+
+// Somebody else may take the address meanwhile.
+func TestGateFindsItsAddressTaken(t *testing.T) {
+	t.Parallel()
+	c, o := settings(), startOutage(t)
+	c.Ingest.BehindProxy = false
+	conn := connect(t, o.ns, c)
+	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
+	o.begin()
+	eventually(t, "connections are refused", i.refuses)
+	taker, err := net.Listen("tcp", i.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.end()
+	eventually(t, "the bus is back", func() bool { return conn.Healthy() == nil })
+	if err := taker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "connections are accepted", func() bool { return !i.refuses() })
+	if got := i.post(headers(), vector(t, "N1")); got != 204 {
+		t.Errorf("answered %d", got)
+	}
+}
+
+// A stop finds the gate shut.
+func TestStopBehindTheGate(t *testing.T) {
+	t.Parallel()
+	c, o := settings(), startOutage(t)
+	c.Ingest.BehindProxy = false
+	i := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, o.ns, c)}))
+	o.begin()
+	eventually(t, "connections are refused", i.refuses)
+	if err := i.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Behind a proxy there is no gate; whether there is a proxy can change.
+func TestNoGateBehindAProxy(t *testing.T) {
+	t.Parallel()
+	c, o := settings(), startOutage(t)
+	i := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, o.ns, c)}))
+	o.begin()
+	for range 4 { // half a second each, more than the gate would wait
+		if got := i.post(headers(), vector(t, "N1")); got != 503 {
+			t.Errorf("answered %d", got)
+		}
+	}
+	open := *c
+	open.Ingest.BehindProxy = false
+	i.reload(&open)
+	eventually(t, "connections are refused", i.refuses)
+	i.reload(c)
+	eventually(t, "connections are accepted", func() bool { return !i.refuses() })
+}
+
+func (i *instance) reload(c *config.Config) {
+	i.t.Helper()
+	commit, err := i.Reload(c)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	commit()
+}
+
+// After the end of its context, ingest serves for shutdown_delay; senders are
+// told to go elsewhere, also on connections that they have kept.
+func TestShutdownDelay(t *testing.T) {
+	t.Parallel()
+	c := settings()
+	c.Ingest.ShutdownDelay = 2 * time.Second
+	i := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, nats(t, t.TempDir(), -1), c)}))
+	kept, err := net.Dial("tcp", i.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	in := bufio.NewReader(kept)
+	exchange := func() (*http.Response, error) {
+		if _, err := fmt.Fprint(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return nil, err
+		}
+		return http.ReadResponse(in, nil)
+	}
+	if r, err := exchange(); err != nil || r.Close {
+		t.Fatalf("before: %v %v", r, err)
+	}
+	if err := i.Stopping(); err != nil {
+		t.Error(err)
+	}
+	stopped := make(chan error)
+	go func() { stopped <- i.stop() }()
+	eventually(t, "it is stopping", func() bool { return i.Stopping() != nil })
+	if r, err := exchange(); err != nil || !r.Close {
+		t.Errorf("a connection that was idle: %v %v", r, err)
+	}
+	if got := i.post(headers(), vector(t, "N1")); got != 204 {
+		t.Errorf("answered %d", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if !i.refuses() {
+		t.Error("connections are accepted after the end")
+	}
+}

@@ -1,0 +1,122 @@
+package ack
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/drainline/drainline/proto/wire"
+)
+
+// channel is what is known of one channel of a token.
+type channel struct {
+	id      wire.ID
+	touched time.Duration // last sent on or asked about
+
+	// Statuses in the order of their ids, which is nearly that of their age. Those
+	// that are dropped stay until they are half of it, so that dropping is cheap.
+	statuses []status
+	head     int // the first that is not dropped
+	dropped  int
+	done     spans // ids of statuses that were dropped
+
+	older, newer *channel
+}
+
+func (c *channel) len() int { return len(c.statuses) - c.dropped }
+
+// find returns the status of an id, or nil. It stays in place until the next
+// insert or drop.
+func (c *channel) find(id uint64) *status {
+	i, found := c.search(id)
+	if !found || c.statuses[i].dropped {
+		return nil
+	}
+	return &c.statuses[i]
+}
+
+func (c *channel) search(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(c.statuses, id, func(s status, id uint64) int { return cmp.Compare(s.id, id) })
+}
+
+// first returns the status with the lowest id, or nil.
+func (c *channel) first() *status {
+	if c.head == len(c.statuses) {
+		return nil
+	}
+	return &c.statuses[c.head]
+}
+
+// insert adds a status whose id is neither there nor done.
+func (c *channel) insert(s status) *status {
+	i, _ := c.search(s.id)
+	c.statuses = slices.Insert(c.statuses, i, s)
+	if i < c.head {
+		c.head = i
+	}
+	return &c.statuses[i]
+}
+
+func (c *channel) drop(s *status) {
+	c.done.add(s.id)
+	s.dropped = true
+	s.waits, s.parts = nil, nil
+	if c.dropped++; 2*c.dropped > len(c.statuses) {
+		c.statuses = slices.DeleteFunc(c.statuses, func(s status) bool { return s.dropped })
+		c.head, c.dropped = 0, 0
+	}
+	for c.head < len(c.statuses) && c.statuses[c.head].dropped {
+		c.head++
+	}
+}
+
+// channels are all channels, in the order in which they were touched.
+type channels struct {
+	byID map[wire.ID]*channel
+	ends *channel // newer than the newest and older than the oldest
+}
+
+func newChannels() channels {
+	ends := &channel{}
+	ends.older, ends.newer = ends, ends
+	return channels{byID: map[wire.ID]*channel{}, ends: ends}
+}
+
+func (s *channels) len() int { return len(s.byID) }
+
+func (s *channels) find(id wire.ID) *channel { return s.byID[id] }
+
+// oldest returns the channel that was not touched for longest, or nil.
+func (s *channels) oldest() *channel {
+	if s.ends.newer == s.ends {
+		return nil
+	}
+	return s.ends.newer
+}
+
+func (s *channels) add(id wire.ID) *channel {
+	c := &channel{id: id}
+	s.byID[id] = c
+	s.link(c)
+	return c
+}
+
+func (s *channels) touch(c *channel, now time.Duration) {
+	c.touched = now
+	c.unlink()
+	s.link(c)
+}
+
+func (s *channels) remove(c *channel) {
+	c.unlink()
+	delete(s.byID, c.id)
+}
+
+func (s *channels) link(c *channel) {
+	c.older, c.newer = s.ends.older, s.ends
+	c.older.newer, c.newer.older = c, c
+}
+
+func (c *channel) unlink() {
+	c.older.newer, c.newer.older = c.newer, c.older
+}

@@ -1,0 +1,236 @@
+// Package ack answers HEC's indexer acknowledgement: whether the events of a
+// request have been delivered, or filtered, or kept as dead letters. It knows so
+// from what transform, the shipper and other instances of ingest tell on the bus,
+// and can be made again from that at any time. Whatever it does not know, has
+// forgotten or never heard is false: the client sends again, and nothing is lost.
+package ack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/telemetry"
+)
+
+// reportTime bounds telling the other instances what a client has been told.
+const reportTime = 2 * time.Second
+
+var (
+	// ErrFull says that there are as many channels, or requests whose
+	// acknowledgement nobody has asked for, as the configuration allows.
+	ErrFull = errors.New("ack: too many channels or requests wait to be asked for")
+	// ErrUnready says that what is on the bus has not been read yet.
+	ErrUnready = errors.New("ack: what was acknowledged is not known yet")
+)
+
+// Options are what an Index works with. All are needed.
+type Options struct {
+	Bus *bus.Conn
+	// Config bounds the index as limits.conf's [http_input] and inputs.conf's
+	// maxIdleTime bound Splunk's.
+	Config  config.Acks
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
+}
+
+// Index gives ackIds and answers what became of them. It is for concurrent use.
+//
+// A request takes 170 bytes or less while its events are on their way, and 60 when
+// they are settled; each channel takes about 150 beside.
+type Index struct {
+	bus    *bus.Conn
+	log    *slog.Logger
+	counts counts
+	start  time.Time
+	untold bus.Alarm
+
+	ready chan struct{} // closed when the bus has been read
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+
+	mu       sync.Mutex
+	bounds   config.Acks
+	channels channels
+	pending  int                // statuses in all channels
+	batches  map[wire.ID]*batch // that statuses wait for
+	settled  settled
+}
+
+// counts are exported as drainline_ingest_ack_*.
+type counts struct {
+	issued, confirmed, forgotten, refused, untold *telemetry.Counter
+}
+
+func newCounts(m *telemetry.Metrics) counts {
+	count := func(name, help string) *telemetry.Counter {
+		return m.Counter("drainline_ingest_ack_"+name, "{request}", help)
+	}
+	return counts{
+		issued:    count("issued", "Requests that were given an ackId."),
+		confirmed: count("confirmed", "Requests that a client was told are indexed."),
+		forgotten: count("forgotten", "Requests forgotten because their channel was idle, there were too many or they were too old."),
+		refused:   count("refused", "Requests refused because too many wait to be asked for."),
+		untold:    count("untold", "Confirmed requests that other instances could not be told of."),
+	}
+}
+
+// New makes an Index and begins to read what is on the bus; Await says when that
+// is done. Close it. There can be one on a set of metrics.
+func New(o Options) *Index {
+	x := newIndex(o)
+	following, stop := context.WithCancel(context.Background())
+	x.stop = stop
+	x.done.Go(func() { x.follow(following) })
+	return x
+}
+
+// newIndex makes an Index that hears nothing yet.
+func newIndex(o Options) *Index {
+	x := &Index{
+		bus: o.Bus, log: o.Log, counts: newCounts(o.Metrics), start: time.Now(), ready: make(chan struct{}),
+		bounds: o.Config, channels: newChannels(), batches: map[wire.ID]*batch{},
+	}
+	o.Metrics.Gauge("drainline_ingest_ack_channels", "{channel}", "Channels that were used of late.", func() int64 {
+		channels, _ := x.size()
+		return int64(channels)
+	})
+	o.Metrics.Gauge("drainline_ingest_ack_pending", "{request}", "Requests whose acknowledgement was not asked for yet.", func() int64 {
+		_, pending := x.size()
+		return int64(pending)
+	})
+	return x
+}
+
+// size is how much the index holds.
+func (x *Index) size() (channels, pending int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sweep()
+	return x.channels.len(), x.pending
+}
+
+func (x *Index) follow(ctx context.Context) {
+	stop, err := x.bus.FollowAcks(ctx, x.Hear)
+	if err != nil {
+		return // closed meanwhile
+	}
+	close(x.ready)
+	<-ctx.Done()
+	stop()
+}
+
+// Await waits until what is on the bus has been read. It fails when ctx ends
+// first, and reading goes on.
+func (x *Index) Await(ctx context.Context) error {
+	select {
+	case <-x.ready:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnready, context.Cause(ctx))
+	}
+}
+
+// Set changes the bounds. What is above them stays until it is forgotten.
+func (x *Index) Set(bounds config.Acks) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.bounds = bounds
+}
+
+// Close stops listening to the bus, which has to be open still. Nothing is lost:
+// what the index knows is there.
+func (x *Index) Close() {
+	x.stop()
+	x.done.Wait()
+}
+
+// Issue gives the next request on a token's channel its ackId, unique there. It
+// fails with ErrFull at capacity, and as bus.Conn.NextAckID does.
+func (x *Index) Issue(ctx context.Context, token, channel string) (uint64, error) {
+	id := wire.ChannelID(token, channel)
+	if err := x.admit(id); err != nil {
+		x.counts.refused.Add(1)
+		return 0, err
+	}
+	ackID, err := x.bus.NextAckID(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("ackId: %w", err)
+	}
+	x.counts.issued.Add(1)
+	return ackID, nil
+}
+
+func (x *Index) admit(id wire.ID) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sweep()
+	c := x.channels.find(id)
+	if x.pending >= x.bounds.Pending || c != nil && c.len() >= x.bounds.PendingPerChannel ||
+		c == nil && x.channels.len() >= x.bounds.Channels {
+		return ErrFull
+	}
+	x.touch(id)
+	return nil
+}
+
+// Query answers for every id whether all events of its request are delivered,
+// filtered or dead letters. True is told once: a client's next question about the
+// id, to whichever instance, is answered false, unless two ask at the same
+// moment. It fails with ErrUnready until what is on the bus has been read.
+func (x *Index) Query(ctx context.Context, token, channel string, ids []uint64) (map[uint64]bool, error) {
+	select {
+	case <-x.ready:
+	default:
+		return nil, ErrUnready
+	}
+	answer, reported := x.take(wire.ChannelID(token, channel), ids)
+	if len(reported) == 0 {
+		return answer, nil
+	}
+	x.counts.confirmed.Add(len(reported))
+	ctx, cancel := context.WithTimeout(ctx, reportTime)
+	defer cancel()
+	if err := x.bus.TellReported(ctx, reported); err != nil {
+		// It is true nevertheless, and to be told again does no harm.
+		x.counts.untold.Add(len(reported))
+		if x.untold.Due() {
+			x.log.Warn("other instances are not told which requests were acknowledged", "error", err)
+		}
+	}
+	return answer, nil
+}
+
+// take answers, and forgets what it answers true for.
+func (x *Index) take(id wire.ID, ids []uint64) (answer map[uint64]bool, reported []*drainlinev1.Ack) {
+	answer = make(map[uint64]bool, len(ids))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sweep()
+	c := x.channels.find(id)
+	if c != nil {
+		x.touch(id)
+	}
+	for _, ackID := range ids {
+		if answer[ackID] {
+			continue // asked twice in one question
+		}
+		answer[ackID] = false
+		if c == nil {
+			continue
+		}
+		if s := c.find(ackID); s != nil && s.complete() {
+			answer[ackID] = true
+			reported = append(reported, &drainlinev1.Ack{Channel: id[:], Id: ackID})
+			x.drop(c, s)
+		}
+	}
+	return answer, reported
+}

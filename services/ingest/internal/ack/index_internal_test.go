@@ -1,0 +1,350 @@
+package ack
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// splunk are Splunk's own bounds.
+var splunk = config.Acks{Channels: 1_000_000, Pending: 10_000_000, PendingPerChannel: 1_000_000, Idle: 10 * time.Minute}
+
+// deaf makes an index without a bus: a test tells it all that it hears.
+func deaf(t interface{ Fatal(args ...any) }, bounds config.Acks) *Index {
+	m, err := telemetry.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newIndex(Options{Config: bounds, Metrics: m})
+}
+
+func batchID(name string) wire.ID { return wire.PayloadID([]byte(name)) }
+
+func channelID(name string) wire.ID { return wire.ChannelID("token", name) }
+
+// routed says where a part of a request on a channel went.
+func routed(channel string, id uint64, part, parts uint32, batches ...string) *drainlinev1.AckNote {
+	c := channelID(channel)
+	r := &drainlinev1.Routed{Ack: &drainlinev1.Ack{Channel: c[:], Id: id, Part: part, Parts: parts}}
+	for _, name := range batches {
+		b := batchID(name)
+		r.Batches = append(r.Batches, b[:])
+	}
+	return &drainlinev1.AckNote{Routed: []*drainlinev1.Routed{r}}
+}
+
+func settledNote(batches ...string) *drainlinev1.AckNote {
+	n := &drainlinev1.AckNote{}
+	for _, name := range batches {
+		b := batchID(name)
+		n.Settled = append(n.Settled, b[:])
+	}
+	return n
+}
+
+func reportedNote(channel string, ids ...uint64) *drainlinev1.AckNote {
+	c := channelID(channel)
+	n := &drainlinev1.AckNote{}
+	for _, id := range ids {
+		n.Reported = append(n.Reported, &drainlinev1.Ack{Channel: c[:], Id: id})
+	}
+	return n
+}
+
+// ask asks about ids on a channel and returns those that are true.
+func ask(x *Index, channel string, ids ...uint64) []uint64 {
+	answer, _ := x.take(channelID(channel), ids)
+	maps.DeleteFunc(answer, func(_ uint64, is bool) bool { return !is })
+	return slices.Sorted(maps.Keys(answer))
+}
+
+func TestWhatIsTrue(t *testing.T) {
+	t.Parallel()
+	type step = func(x *Index, f func(want ...uint64))
+	hear := func(notes ...*drainlinev1.AckNote) step {
+		return func(x *Index, _ func(...uint64)) {
+			for _, n := range notes {
+				x.Hear(n)
+			}
+		}
+	}
+	is := func(want ...uint64) step { return func(_ *Index, f func(...uint64)) { f(want...) } }
+	idle := hear(settledNote(), routed("other", 0, 0, 1, "z"))
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"never issued", []step{is(), hear(settledNote("a")), is()}},
+		{"routed, settled, once", []step{hear(routed("c", 1, 0, 1, "a")), is(), hear(settledNote("a")), is(1), is()}},
+		{"settled before routed", []step{hear(settledNote("a")), is(), hear(routed("c", 1, 0, 1, "a")), is(1), is()}},
+		{"another batch is settled", []step{hear(routed("c", 1, 0, 1, "a")), hear(settledNote("b")), is()}},
+		{"all filtered", []step{hear(routed("c", 0, 0, 1)), is(0), is()}},
+		{"several destinations", []step{
+			hear(routed("c", 1, 0, 1, "a", "b", "c")), hear(settledNote("b")), is(), hear(settledNote("a")), is(), hear(settledNote("c")), is(1), is(),
+		}},
+		{"several parts", []step{
+			hear(routed("c", 1, 2, 3, "c"), routed("c", 1, 0, 3, "a"), settledNote("a", "c")), is(),
+			hear(routed("c", 1, 1, 3, "b")), is(), hear(settledNote("b")), is(1), is(),
+		}},
+		{"one part filtered", []step{hear(routed("c", 1, 0, 2)), is(), hear(routed("c", 1, 1, 2, "a")), is(), hear(settledNote("a")), is(1)}},
+		{"parts in one batch", []step{hear(routed("c", 1, 0, 2, "a"), routed("c", 1, 1, 2, "a")), is(), hear(settledNote("a")), is(1)}},
+		{"requests in one batch", []step{
+			hear(routed("c", 1, 0, 1, "a"), routed("c", 2, 0, 1, "a"), routed("c", 3, 0, 1, "a", "b"), settledNote("a")), is(1, 2), hear(settledNote("b")), is(3),
+		}},
+		{"the last part again and again", []step{hear(routed("c", 1, 1, 2), routed("c", 1, 1, 2), routed("c", 1, 1, 2)), is(), hear(routed("c", 1, 0, 2)), is(1)}},
+		{"routed again before settled", []step{hear(routed("c", 1, 0, 1, "a"), routed("c", 1, 0, 1, "a"), settledNote("a")), is(1), is()}},
+		{"routed again after settled", []step{hear(routed("c", 1, 0, 1, "a"), settledNote("a"), routed("c", 1, 0, 1, "a")), is(1), is()}},
+		{"routed again to more", []step{
+			hear(routed("c", 1, 0, 1, "a"), settledNote("a"), routed("c", 1, 0, 1, "a", "b")), is(), hear(settledNote("b")), is(1), is(),
+		}},
+		{"settled again", []step{hear(routed("c", 1, 0, 1, "a", "b"), settledNote("a"), settledNote("a")), is(), hear(settledNote("b")), is(1)}},
+		{"all again after it was reported", []step{
+			hear(routed("c", 1, 0, 1, "a"), settledNote("a")), is(1), hear(routed("c", 1, 0, 1, "a"), settledNote("a")), is(),
+		}},
+		{"reported elsewhere", []step{hear(routed("c", 1, 0, 1, "a"), settledNote("a"), reportedNote("c", 1)), is()}},
+		{"reported elsewhere, heard before settled", []step{hear(routed("c", 1, 0, 1, "a"), reportedNote("c", 1), settledNote("a")), is()}},
+		{"reported elsewhere, heard before routed", []step{
+			hear(routed("c", 2, 0, 1, "b"), reportedNote("c", 1), routed("c", 1, 0, 1, "a"), settledNote("a", "b")), is(2),
+		}},
+		{"reported of nobody", []step{hear(reportedNote("x", 1)), is()}},
+		{"ids in any order", []step{
+			hear(routed("c", 3, 0, 1), routed("c", 1, 0, 1), routed("c", 2, 0, 1), routed("c", 0, 0, 1)), is(0, 1, 2, 3), is(),
+		}},
+		{"another channel", []step{hear(routed("d", 1, 0, 1)), is(), idle, is()}},
+		{"one id for two requests", []step{hear(routed("c", 1, 0, 1), routed("c", 1, 0, 2)), is(), hear(routed("c", 1, 1, 2)), is()}},
+		{"a part that cannot be", []step{hear(routed("c", 1, 1, 1), routed("c", 2, 0, 0), routed("c", 3, 0, maxParts+1)), is()}},
+		{"no channel", []step{hear(&drainlinev1.AckNote{Routed: []*drainlinev1.Routed{{Ack: &drainlinev1.Ack{Id: 1, Parts: 1}}, {}, nil}}), is()}},
+		{"a batch without an id", []step{
+			hear(&drainlinev1.AckNote{Routed: []*drainlinev1.Routed{{Ack: routed("c", 1, 0, 1).GetRouted()[0].GetAck(), Batches: [][]byte{{1}}}}}),
+			hear(&drainlinev1.AckNote{Settled: [][]byte{{1}, nil}}), is(),
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			x := deaf(t, splunk)
+			for n, do := range c.steps {
+				do(x, func(want ...uint64) {
+					if got := ask(x, "c", 0, 1, 2, 3, 3); !slices.Equal(got, want) {
+						t.Errorf("step %d: %v are true, want %v", n, got, want)
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestIdleChannelsAreForgotten(t *testing.T) {
+	t.Parallel()
+	const almost = 10*time.Minute - time.Second
+	use := map[string]func(x *Index){
+		"sent on here":        func(x *Index) { _ = x.admit(channelID("c")) },
+		"sent on elsewhere":   func(x *Index) { x.Hear(routed("c", 7, 0, 1, "g")) },
+		"asked about here":    func(x *Index) { ask(x, "c", 99) },
+		"reported elsewhere":  func(x *Index) { x.Hear(reportedNote("c", 98)) },
+		"settled":             nil,
+		"not used":            nil,
+		"another one is used": nil,
+	}
+	for name, touch := range use {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				x := deaf(t, splunk)
+				x.Hear(routed("c", 1, 0, 1, "a"))
+				time.Sleep(almost)
+				switch {
+				case touch != nil:
+					touch(x)
+				case name == "settled":
+					x.Hear(settledNote("a"))
+				case name == "another one is used":
+					ask(x, "d", 1)
+				}
+				time.Sleep(almost)
+				x.Hear(settledNote("a"))
+				if got := len(ask(x, "c", 1)) == 1; got != (touch != nil) {
+					t.Errorf("true is %v", got)
+				}
+				time.Sleep(time.Minute)
+				time.Sleep(almost)
+				if channels, pending := x.size(); channels != 0 || pending != 0 || len(x.batches) != 0 {
+					t.Errorf("%d channels, %d requests, %d batches are kept", channels, pending, len(x.batches))
+				}
+			})
+		})
+	}
+}
+
+// A client that asks for ever about what never becomes true does not keep it.
+func TestOldRequestsAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := deaf(t, splunk)
+		x.Hear(routed("c", 1, 0, 1, "a"))
+		for x.now() <= bus.AckAge {
+			if got := ask(x, "c", 1, 2); len(got) > 0 {
+				t.Fatal(got)
+			}
+			time.Sleep(splunk.Idle / 2)
+		}
+		x.Hear(routed("c", 2, 0, 1))
+		x.Hear(routed("c", 1, 0, 1))
+		x.Hear(settledNote("a"))
+		if got := ask(x, "c", 1, 2); !slices.Equal(got, []uint64{2}) {
+			t.Errorf("%v are true", got)
+		}
+		if x.counts.forgotten.Load() != 1 || len(x.batches) > 0 {
+			t.Errorf("%d forgotten, %d batches", x.counts.forgotten.Load(), len(x.batches))
+		}
+	})
+}
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	x := deaf(t, config.Acks{Channels: 3, Pending: 5, PendingPerChannel: 3, Idle: time.Hour})
+	admit := func(channel string, want error) {
+		t.Helper()
+		if got := x.admit(channelID(channel)); got != want { //nolint:errorlint // nothing wraps it
+			t.Errorf("channel %s: %v", channel, got)
+		}
+	}
+	for _, c := range []string{"a", "b", "c", "a"} {
+		admit(c, nil)
+	}
+	admit("d", ErrFull)
+	for id := range uint64(4) {
+		x.Hear(routed("a", id, 0, 1, "x"))
+	}
+	admit("a", ErrFull)
+	admit("b", nil)
+	x.Hear(settledNote("x"))
+	if got := ask(x, "a", 0, 1, 2, 3); !slices.Equal(got, []uint64{0, 1, 2}) {
+		t.Errorf("%v are true: the fourth is over the bound", got)
+	}
+	admit("a", nil)
+	for id := range uint64(3) {
+		x.Hear(routed("b", id, 0, 1, "y"))
+		x.Hear(routed("c", id, 0, 1, "y"))
+	}
+	admit("a", ErrFull)
+	if _, pending := x.size(); pending != 5 {
+		t.Errorf("%d requests are pending", pending)
+	}
+	// What others let in takes the place of what is idle.
+	x.Hear(routed("e", 0, 0, 1))
+	x.Hear(settledNote("y"))
+	if got := ask(x, "b", 0, 1, 2); len(got) != 3 {
+		t.Errorf("%v are true", got)
+	}
+	for n := range 10 {
+		x.Hear(routed(fmt.Sprint(n), 0, 0, 1))
+	}
+	if channels, pending := x.size(); channels != 3 || pending != 3 {
+		t.Errorf("%d channels, %d requests", channels, pending)
+	}
+	if len(ask(x, "9", 0)) != 1 || len(ask(x, "c", 0, 1)) != 0 {
+		t.Error("the newest stay")
+	}
+}
+
+// The memory of settled batches is bounded, and keeps the last.
+func TestSettledIsBounded(t *testing.T) {
+	t.Parallel()
+	var s settled
+	id := func(n int) wire.ID { return wire.ID{byte(n >> 16), byte(n >> 8), byte(n), 1} }
+	for n := range 3 * settledKept {
+		s.add(id(n), 0)
+		if len(s.young)+len(s.old) > 2*settledKept {
+			t.Fatal("it grows")
+		}
+		if !s.has(id(n)) || n >= settledKept && !s.has(id(n-settledKept+1)) {
+			t.Fatal("it forgot one of the last")
+		}
+	}
+	s.add(id(1), settledAge)
+	s.add(id(2), 2*settledAge)
+	if s.has(id(3*settledKept-1)) || !s.has(id(1)) {
+		t.Error("what is old is forgotten")
+	}
+}
+
+// Spans against a plain set, which they equal until there are too many.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var s spans
+		model := map[uint64]bool{}
+		for _, id := range rapid.SliceOf(rapid.Uint64Range(0, 60)).Draw(t, "ids") {
+			s.add(id)
+			model[id] = true
+			for n := range uint64(62) {
+				if s.has(n) != model[n] {
+					t.Fatalf("%d: %v in %v", n, s.has(n), s)
+				}
+			}
+		}
+	})
+	var s spans
+	for n := range uint64(10 * maxSpans) {
+		s.add(3 * n)
+		s.add(^(3 * n)) // and from the other end
+		if len(s) > maxSpans || !s.has(3*n) || !s.has(^(3 * n)) {
+			t.Fatalf("%d spans after %d", len(s), n)
+		}
+	}
+}
+
+// What a request and a channel take, as the doc of Index says. A client that makes
+// a channel for each request and never asks takes both for each.
+func TestMemory(t *testing.T) {
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	const many = 50_000
+	x := deaf(t, splunk)
+	take := func(what string, most int, do func(n string)) {
+		before := heap()
+		for n := range many {
+			do(strconv.Itoa(n))
+		}
+		each := (heap() - before) / many
+		t.Logf("%s: %d bytes", what, each)
+		if each > most {
+			t.Errorf("%s: %d bytes", what, each)
+		}
+	}
+	id := uint64(0)
+	take("a request on its way", 250, func(n string) {
+		x.Hear(routed("c", id, 0, 1, "own batch "+n))
+		id++
+	})
+	take("a channel with one", 450, func(n string) { x.Hear(routed(n, 0, 0, 1, "batch "+n)) })
+	before := heap()
+	for n := range many {
+		x.Hear(settledNote("own batch "+strconv.Itoa(n), "batch "+strconv.Itoa(n)))
+	}
+	x.settled, x.batches = settled{}, map[wire.ID]*batch{} // maps do not shrink
+	if each := (heap() - before) / (2 * many); each > -60 {
+		t.Errorf("what is settled frees %d bytes", -each)
+	}
+	runtime.KeepAlive(x)
+}

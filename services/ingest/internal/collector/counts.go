@@ -1,0 +1,83 @@
+package collector
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/internal/telemetry"
+)
+
+// Counts are what the HEC door counts. All only grow.
+type Counts struct {
+	// Requests are POSTs on a path that wants a token, however they were answered.
+	Requests *telemetry.Counter
+	// Events and Bytes are what was stored: events, or lines of raw bodies, and the
+	// bytes of bodies, inflated.
+	Events, Bytes *telemetry.Counter
+	// Queries are requests to the ack endpoint that were answered.
+	Queries *telemetry.Counter
+	// Logplex are requests that were handed to the Logplex door, and StrayIndexes those
+	// of them whose index their token does not allow: their events go without it.
+	Logplex, StrayIndexes *telemetry.Counter
+	// Unavailable are requests that could not be stored in time, Crowded those that
+	// were one too many at a time, OverRate those over the rate of their token, and
+	// Draining those that came too late. Unanswered are requests to the ack endpoint
+	// for which nothing was known in time. Clients send all of them again.
+	Unavailable, Crowded, OverRate, Draining, Unanswered *telemetry.Counter
+	// Cut are requests whose upload broke off or took too long.
+	Cut *telemetry.Counter
+	// Requests that were refused for good: by token, channel, content encoding, size,
+	// index, and for what is in their body.
+	Token, Channel, Unsupported, TooLarge, Index, Body *telemetry.Counter
+}
+
+// NewCounts makes the counters and exports them as drainline_hec_*.
+func NewCounts(m *telemetry.Metrics) *Counts {
+	counter := func(name, unit, help string, labels ...attribute.KeyValue) *telemetry.Counter {
+		return m.Counter("drainline_hec_"+name, unit, help, labels...)
+	}
+	refused := func(reason string) *telemetry.Counter {
+		return counter("refused", "{request}", "Requests that were refused for good, by reason.", attribute.String("reason", reason))
+	}
+	deferred := func(reason string) *telemetry.Counter {
+		return counter("deferred", "{request}", "Requests that clients were told to send again, by reason.", attribute.String("reason", reason))
+	}
+	return &Counts{
+		Requests:     counter("requests", "{request}", "Requests with a token, however they were answered."),
+		Events:       counter("events", "{event}", "Events, and lines of raw bodies, that were stored."),
+		Bytes:        counter("body", "By", "Bytes of bodies that were stored."),
+		Queries:      counter("ack_queries", "{request}", "Requests about acknowledgement that were answered."),
+		Logplex:      counter("logplex", "{request}", "Requests from Heroku's drains."),
+		StrayIndexes: counter("stray_indexes", "{request}", "Requests from Heroku's drains whose index their token does not allow."),
+		Cut:          counter("cut", "{request}", "Requests whose upload broke off or took too long."),
+		Unavailable:  deferred("storage"),
+		Crowded:      deferred("requests"),
+		OverRate:     deferred("rate"),
+		Draining:     deferred("draining"),
+		Unanswered:   deferred("acks"),
+		Token:        refused("token"),
+		Channel:      refused("channel"),
+		Unsupported:  refused("encoding"),
+		TooLarge:     refused("size"),
+		Index:        refused("index"),
+		Body:         refused("body"),
+	}
+}
+
+// refused is the counter for requests that are refused with a code.
+func (c *Counts) refused(code hec.Code) *telemetry.Counter {
+	switch code {
+	case hec.TokenDisabled, hec.TokenRequired, hec.InvalidAuthorization, hec.InvalidToken, hec.QueryAuthDisabled:
+		return c.Token
+	case hec.ChannelMissing, hec.InvalidChannel, hec.AckDisabled:
+		return c.Channel
+	case hec.UnsupportedEncoding:
+		return c.Unsupported
+	case hec.TooLarge:
+		return c.TooLarge
+	case hec.IncorrectIndex:
+		return c.Index
+	default:
+		return c.Body
+	}
+}

@@ -1,0 +1,123 @@
+package collector
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/ingest/internal/rate"
+	"github.com/drainline/drainline/services/internal/hec"
+)
+
+// Bounds of what is kept of a request beside its body, in bytes.
+const (
+	maxUserAgent = 256
+	maxMetadata  = 1 << 10
+)
+
+// request is a POST on its way through the door, under the rules that held when
+// it came.
+type request struct {
+	http     *http.Request
+	rules    *rules
+	query    url.Values // nil for none
+	received time.Time
+	// client is the address of the sender, empty if that has none.
+	client string
+	token  *token
+	// foreign says that it was refused for where it comes from.
+	foreign bool
+}
+
+func (q *request) tokenName() string {
+	if q.token == nil {
+		return ""
+	}
+	return q.token.Name
+}
+
+func (q *request) bound() *rate.Bound { return q.rules.rates[q.token.Name] }
+
+// parameter is a parameter of the URL's query.
+func (q *request) parameter(name string) string { return clip(q.query.Get(name), maxMetadata) }
+
+// defaults are the metadata that the URL and the token give, the URL first.
+func (q *request) defaults() *drainlinev1.Defaults {
+	t := q.token
+	return &drainlinev1.Defaults{
+		Host:       cmp.Or(q.parameter("host"), t.Host),
+		Source:     cmp.Or(q.parameter("source"), t.Source),
+		Sourcetype: cmp.Or(q.parameter("sourcetype"), t.Sourcetype),
+		Index:      cmp.Or(q.parameter("index"), t.Index),
+		Fields:     t.fields,
+	}
+}
+
+// eventDefaults are the defaults of HEC's own events, which are never without a
+// host, a source and a sourcetype.
+func (q *request) eventDefaults() (*drainlinev1.Defaults, error) {
+	d := q.defaults()
+	d.Host = cmp.Or(d.GetHost(), q.client)
+	d.Source = cmp.Or(d.GetSource(), "http:"+q.token.Name)
+	d.Sourcetype = cmp.Or(d.GetSourcetype(), "httpevent")
+	d.SplitArrays = q.token.SplitArrays
+	if at := q.parameter("time"); at != "" {
+		ns, refused := hec.ParseQueryTime(at)
+		if refused != nil {
+			return nil, refused
+		}
+		d.TimeNs = ns
+	}
+	return d, nil
+}
+
+// channel is the channel of a request to a token that acknowledges, in lower case.
+// Some clients send an empty one where they mean none (Splunk's library for Java).
+func (q *request) channel() (string, error) {
+	channel := strings.ToLower(cmp.Or(q.http.Header.Get("X-Splunk-Request-Channel"), q.query.Get("channel")))
+	switch {
+	case channel == "":
+		return "", refusal(hec.ChannelMissing, "")
+	case !isGUID(channel):
+		return "", refusal(hec.InvalidChannel, "it is no GUID")
+	default:
+		return channel, nil
+	}
+}
+
+// isGUID looks for 8-4-4-4-12 hexadecimal digits in lower case.
+func isGUID(s string) bool {
+	const form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	if len(s) != len(form) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		hexadecimal := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		if form[i] == '-' && c != '-' || form[i] == 'x' && !hexadecimal {
+			return false
+		}
+	}
+	return true
+}
+
+// gzipped says whether the body is. Content types are not looked at: clients send
+// any, and none.
+func (q *request) gzipped() (bool, error) {
+	switch encoding := strings.ToLower(strings.TrimSpace(q.http.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return false, nil
+	case "gzip", "x-gzip":
+		return true, nil
+	default:
+		return false, refusal(hec.UnsupportedEncoding, "the content encoding must be gzip or none")
+	}
+}
+
+// clip makes s valid UTF-8, which protobuf demands of text, of n bytes at most.
+func clip(s string, n int) string {
+	return strings.ToValidUTF8(s[:min(len(s), n)], "?")
+}

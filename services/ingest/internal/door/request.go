@@ -1,0 +1,78 @@
+package door
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/drainline/drainline/services/ingest/internal/trace"
+)
+
+// request is a POST on its way through the door, under the rules that held when
+// it came.
+type request struct {
+	Sender
+
+	http     *http.Request
+	rules    *rules
+	who      identity
+	query    map[string]string
+	received time.Time
+	// unknown says that the drain should be listed, and is not.
+	unknown bool
+}
+
+func newRequest(r *http.Request, rules *rules, s Sender) *request {
+	who := identify(s.Credential, r.Header)
+	return &request{
+		Sender: s, http: r, rules: rules, who: who,
+		query: rules.query(r.URL), received: time.Now(), unknown: rules.unknown(who.drainToken),
+	}
+}
+
+// note marks the request for rules to see. The sender's marks may be shared.
+func (q *request) note(mark string) { q.Marks = append(slices.Clip(q.Marks), mark) }
+
+// named is the app that the request names itself, in the order of
+// identity.app_from. Its frames may each name another: transform sees to that.
+func (q *request) named() string {
+	for _, from := range q.rules.AppFrom {
+		app := ""
+		switch from {
+		case "drain":
+			app = q.rules.Drains[q.who.drainToken]
+		case "path":
+			app = q.App
+		case "query":
+			app = q.query[queryApp]
+		}
+		if app != "" {
+			return app
+		}
+	}
+	return ""
+}
+
+// maySpeak reports whether the sender may speak for the app that the request names.
+func (q *request) maySpeak() bool {
+	if len(q.Apps) == 0 {
+		return true
+	}
+	app := q.named()
+	return app == "" || slices.Contains(q.Apps, app)
+}
+
+// parcel is the request with its body as it goes on the bus.
+func (q *request) parcel(body []byte, frames, framed int) *Parcel {
+	id, repeatable := q.who.id(body)
+	p := &Parcel{Shard: q.who.shard(), Repeatable: repeatable, Parts: cut(id, body, frames, framed)}
+	facts, traced := q.facts(), trace.Of(q.http.Header)
+	for i := range p.Parts {
+		m := p.Parts[i].Request
+		m.Door, m.Defaults, m.Marks = q.Door, q.Defaults, q.Marks
+		m.Credential, m.DrainToken, m.FrameId, m.RequestId = q.who.credential, q.who.drainToken, q.who.frameID, q.who.requestID
+		m.Facts, m.Query, m.Trace = facts, q.query, traced
+		m.ReceivedNs = q.received.UnixNano()
+	}
+	return p
+}

@@ -1,0 +1,81 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// restTime is how long a bus that did not answer is left alone while blocks go
+	// to the fallback: otherwise one that hangs would cost each block a whole try.
+	restTime = time.Second
+	// publishTryFallback bounds a try of the fallback. A slow answer is a slow disk,
+	// but the bus may be back meanwhile.
+	publishTryFallback = 2 * time.Second
+)
+
+// Fallback is another bus, with a stream for the same subjects, that takes blocks
+// which the bus itself does not take. Somebody forwards them, with their ids.
+type Fallback struct {
+	Conn *Conn
+	// Healthy returns an error while nothing may be stored there.
+	Healthy func() error
+	// Took hears of each block that was stored there, and why.
+	Took func(why error)
+}
+
+// publish tries once.
+func (f *Fallback) publish(ctx context.Context, m *nats.Msg) error {
+	if err := f.Healthy(); err != nil {
+		return err
+	}
+	return f.Conn.publishOnce(ctx, m, publishTryFallback)
+}
+
+// away says that nothing can be stored there.
+func (f *Fallback) away() bool { return f.Conn.link.Load() == nil || f.Healthy() != nil }
+
+// path is the way of a writer's blocks, one at a time.
+type path struct {
+	main     *Conn
+	fallback *Fallback // may be nil
+	// rest is until when main is left alone, and reason why.
+	rest   time.Time
+	reason error
+}
+
+// publish is Conn.publish over both.
+func (p *path) publish(ctx context.Context, m Msg, failed func(error)) error {
+	if p.fallback == nil {
+		return p.main.publish(ctx, m, failed)
+	}
+	out := m.message()
+	return p.main.persist(ctx, m.Subject, func() error { return p.try(ctx, out) }, failed)
+}
+
+// try publishes to main, and to the fallback if main does not take the message.
+func (p *path) try(ctx context.Context, m *nats.Msg) error {
+	if !time.Now().Before(p.rest) {
+		p.reason = p.main.publishOnce(ctx, m, publishTry)
+		if p.reason == nil || isPermanent(p.reason) {
+			return p.reason
+		}
+		if p.main.link.Load() != nil { // one that is away is no trouble to ask
+			p.rest = time.Now().Add(restTime)
+		}
+	}
+	if err := p.fallback.publish(ctx, m); err != nil {
+		p.rest = time.Time{}
+		return fmt.Errorf("%w; and the spool: %w", p.reason, err)
+	}
+	p.fallback.Took(p.reason)
+	return nil
+}
+
+// away says that there is nothing to publish to.
+func (p *path) away() bool {
+	return p.main.link.Load() == nil && (p.fallback == nil || p.fallback.away())
+}

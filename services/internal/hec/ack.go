@@ -1,0 +1,79 @@
+package hec
+
+import (
+	"slices"
+	"strconv"
+)
+
+// ParseAckQuery reads the body of a request to the ack endpoint, {"acks":[0,1]}. The
+// ids come back in ascending order, each once. Anything else, no ids at all, and
+// more than most of them is refused with InvalidDataFormat.
+func ParseAckQuery(body []byte, most int) ([]uint64, *RefusedError) {
+	refuse := func(reason string) ([]uint64, *RefusedError) {
+		return nil, &RefusedError{Code: InvalidDataFormat, Event: -1, Reason: reason}
+	}
+	start := skipSpace(body, 0)
+	if start == len(body) || body[start] != '{' {
+		return refuse("it is not an object")
+	}
+	const depth = 16 // of what a newer client might send beside the ids
+	var acks []byte
+	m := membersOf(body, start, depth)
+	for m.next() {
+		if string(unquote(m.key)) == "acks" {
+			acks = m.value
+		}
+	}
+	switch {
+	case m.at < 0 || skipSpace(body, m.at) < len(body):
+		return refuse("it is not JSON")
+	case acks == nil || acks[0] != '[':
+		return refuse("it has no array of acks")
+	}
+	ids, ok := parseIDs(acks, most)
+	if !ok {
+		return refuse("its acks are not 1 to " + strconv.Itoa(most) + " ids")
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// parseIDs reads an array of unsigned integers.
+func parseIDs(array []byte, most int) ([]uint64, bool) {
+	var ids []uint64
+	for at := 1; ; at++ {
+		at = skipSpace(array, at)
+		end := skipDigits(array, at)
+		if end < 0 || len(ids) == most {
+			return nil, false
+		}
+		id, err := strconv.ParseUint(stringOf(array[at:end]), 10, 64)
+		if err != nil {
+			return nil, false
+		}
+		ids = append(ids, id)
+		switch at = skipSpace(array, end); array[at] {
+		case ',':
+		case ']':
+			return ids, true
+		default:
+			return nil, false
+		}
+	}
+}
+
+// AppendAcks appends the answer of the ack endpoint: for each id, in the order
+// given, whether its request is acknowledged.
+func AppendAcks(dst []byte, ids []uint64, acked []bool) []byte {
+	dst = append(dst, `{"acks":{`...)
+	for i, id := range ids {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '"')
+		dst = strconv.AppendUint(dst, id, 10)
+		dst = append(dst, '"', ':')
+		dst = strconv.AppendBool(dst, acked[i])
+	}
+	return append(dst, '}', '}')
+}
