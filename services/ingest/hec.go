@@ -85,11 +85,7 @@ type acks struct {
 
 // set puts a configuration in force, for one caller at a time.
 func (a *acks) set(c *config.Config) {
-	index := a.index.Load()
-	switch {
-	case index != nil:
-		index.Set(c.Ingest.HEC.Acks)
-	case topology.Acknowledges(c):
+	if a.index.Load() == nil && topology.Acknowledges(c) {
 		a.index.Store(ack.New(ack.Options{Bus: a.bus, Config: c.Ingest.HEC.Acks, Metrics: a.metrics, Log: a.log}))
 	}
 }

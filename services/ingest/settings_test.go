@@ -140,7 +140,7 @@ func TestStartFailsWithOneSentence(t *testing.T) {
 			"no certificate", func(o *ingest.Options) {
 				o.Config.Ingest.Logplex.TLS = config.ServerTLS{CertFile: "/none.crt", KeyFile: "/none.key"}
 			},
-			"ingest.logplex.tls: the certificate cannot be loaded: ",
+			"ingest.logplex.tls.cert_file, tls.key_file: open /none.crt: ",
 		},
 	} {
 		o := ingest.Options{Config: settings(), Bus: conn}

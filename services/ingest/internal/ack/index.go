@@ -138,13 +138,6 @@ func (x *Index) Await(ctx context.Context) error {
 	}
 }
 
-// Set changes the bounds. What is above them stays until it is forgotten.
-func (x *Index) Set(bounds config.Acks) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.bounds = bounds
-}
-
 // Close stops listening to the bus, which has to be open still. Nothing is lost:
 // what the index knows is there.
 func (x *Index) Close() {

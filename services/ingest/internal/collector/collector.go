@@ -1,9 +1,9 @@
 // Package collector is the door for clients of Splunk's HTTP Event Collector (HEC).
 // It answers as Splunk does, in the order in which Splunk decides, with these
 // differences: a request is stored whole or not at all; where Splunk sends HTML
-// (404 alone it does not) the answer is JSON, because clients such as Kafka Connect
-// retry for ever on anything else; an ackId turns true when events are delivered;
-// and an upload that takes too long is cut off.
+// (a body that is too large, encoded otherwise or no gzip) the answer is JSON with
+// the same status, because clients such as Kafka Connect retry for ever on anything
+// else; and an ackId turns true when events are delivered, not when they are indexed.
 package collector
 
 import (

@@ -147,16 +147,16 @@ func (l *ledger) Query(_ context.Context, token, channel string, ids []uint64) (
 
 // fixture is a door on a port.
 type fixture struct {
-	t       testing.TB
-	door    *collector.Collector
-	counts  *collector.Counts
-	store   *recorder
-	acks    *ledger
-	bodies  *body.Reader
-	log     *bytes.Buffer
-	url     string
-	trouble error
-	health  error
+	t      testing.TB
+	door   *collector.Collector
+	counts *collector.Counts
+	store  *recorder
+	acks   *ledger
+	bodies *body.Reader
+	log    *bytes.Buffer
+	url    string
+	// Why nothing can be stored, why nothing may be, and why it is time to go.
+	trouble, health, stopping error
 }
 
 func start(tb testing.TB, s collector.Settings) *fixture {
@@ -172,7 +172,8 @@ func start(tb testing.TB, s collector.Settings) *fixture {
 	log := slog.New(slog.NewTextHandler(f.log, nil))
 	healthy := func() error { return f.health }
 	f.door = collector.New(collector.Options{
-		Store: f.store, Healthy: healthy, Trouble: func() error { return f.trouble }, Stopping: func() error { return nil }, Acks: f.acks, Bodies: f.bodies,
+		Store: f.store, Healthy: healthy, Trouble: func() error { return f.trouble },
+		Stopping: func() error { return f.stopping }, Acks: f.acks, Bodies: f.bodies,
 		Logplex: door.New(
 			door.Options{Store: f.store, Healthy: healthy, Counts: door.NewCounts(metrics), Log: log},
 			door.Settings{

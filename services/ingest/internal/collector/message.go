@@ -80,19 +80,17 @@ func wipe(separator []byte) {
 	}
 }
 
+// openRaw cuts a body between its lines, of which there may be any number: a file
+// that somebody posts is not lost for having many short ones.
 func (q *request) openRaw(body []byte, defaults *drainlinev1.Defaults) (*message, error) {
 	m := &message{encoding: drainlinev1.Encoding_ENCODING_HEC_RAW, defaults: defaults}
 	for part, lines := range hec.Parts(body, wire.MaxBlock, q.rules.MaxEvent) {
 		m.add(part, lines)
 	}
-	switch most := q.rules.MaxEvents; {
-	case m.events == 0:
+	if m.events == 0 {
 		return nil, refusal(hec.NoData, "")
-	case most > 0 && m.events > most:
-		return nil, &hec.RefusedError{Code: hec.InvalidDataFormat, Event: most, Reason: fmt.Sprintf("the body has more than %d lines", most)}
-	default:
-		return m, q.checkIndex(defaults.GetIndex(), 0)
 	}
+	return m, q.checkIndex(defaults.GetIndex(), 0)
 }
 
 // checkIndex holds the index of an event to those that the token allows.

@@ -97,9 +97,10 @@ func TestRate(t *testing.T) {
 	}
 }
 
+const closing = `{"text":"Server is shutting down","code":23}`
+
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	const closing = `{"text":"Server is shutting down","code":23}`
 	f := start(t, settings())
 	f.want("stored", f.post(eventPath+"?channel="+channel, ackToken, `{"event":"x"}`), 200, `{"text":"Success","code":0,"ackId":0}`)
 	f.door.Drain()
@@ -150,6 +151,11 @@ func TestHealth(t *testing.T) {
 	f.want("the bus is down", f.do(http.MethodGet, "/healthz", nil), 200, healthy)
 	f.trouble, f.health = nil, errDown
 	f.want("the disk is full", f.do(http.MethodGet, "/services/collector/health", nil), 503, full)
+	f.health, f.stopping = nil, errDown
+	for _, path := range []string{"/services/collector/health", "/healthz"} {
+		f.want("about to stop", f.do(http.MethodGet, path, nil), 503, closing)
+	}
+	f.want("and still taken", f.post(rawPath, plainToken, `x`), 200, success)
 }
 
 // dial opens a connection to write on as one likes.

@@ -25,8 +25,9 @@ type Settings struct {
 	Hold time.Duration
 	// MaxBody bounds a body, and Compressed a gzip as it is sent, in bytes.
 	MaxBody, Compressed int64
-	// MaxEvent bounds an event, in bytes of JSON or of a line, MaxEvents the events
-	// of a body, and MaxDepth the nesting of an envelope.
+	// MaxEvent bounds an event, in bytes of JSON, MaxEvents the envelopes of a body,
+	// and MaxDepth the nesting of an envelope. Lines of raw bodies are cut into pieces
+	// of MaxEvent bytes.
 	MaxEvent, MaxEvents, MaxDepth int
 	// Requests is how many may be worked on at a time. 0 is no bound.
 	Requests int
