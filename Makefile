@@ -52,7 +52,8 @@ fuzz: ## fuzz every target for 20 s
 		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done); done
 
 # What strangers' bytes meet first, for a moment each beyond the seeds that `go test` runs.
-FUZZED = ./internal/logplex:FuzzScan ./internal/logplex:FuzzTimestamp ./internal/hec:FuzzScan ./internal/hec:FuzzTime
+FUZZED = ./internal/logplex:FuzzScan ./internal/logplex:FuzzAgainstHeroku ./internal/logplex:FuzzTimestamp \
+	./internal/hec:FuzzScan ./internal/hec:FuzzTime ./ingest/internal/collector:FuzzRequest
 .PHONY: fuzz-check
 fuzz-check:
 	@cd services && for f in $(FUZZED); do go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 5s "$${f%:*}"; done

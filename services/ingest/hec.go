@@ -31,7 +31,7 @@ func (i *Ingest) openHEC(ctx context.Context, o Options) error {
 	}
 	s, err := collector.FromConfig(o.Config)
 	if err != nil {
-		return err //nolint:wrapcheck // a sentence for the operator
+		return err
 	}
 	i.acks = &acks{bus: o.Bus, metrics: o.Metrics, log: o.Log}
 	i.acks.set(o.Config)
@@ -57,7 +57,7 @@ func (i *Ingest) reloadHEC(c *config.Config) (commit func(), err error) {
 	}
 	s, err := collector.FromConfig(c)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a sentence for the operator
+		return nil, err
 	}
 	return func() {
 		i.acks.set(c)
@@ -96,7 +96,7 @@ func (a *acks) Issue(ctx context.Context, token, channel string) (uint64, error)
 	if index == nil {
 		return 0, ack.ErrUnready
 	}
-	return index.Issue(ctx, token, channel) //nolint:wrapcheck // one step of a call
+	return index.Issue(ctx, token, channel)
 }
 
 // Query implements collector.Acks.
@@ -105,7 +105,7 @@ func (a *acks) Query(ctx context.Context, token, channel string, ids []uint64) (
 	if index == nil {
 		return nil, ack.ErrUnready
 	}
-	return index.Query(ctx, token, channel, ids) //nolint:wrapcheck // one step of a call
+	return index.Query(ctx, token, channel, ids)
 }
 
 func (a *acks) close() {

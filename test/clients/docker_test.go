@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"testing"
 	"time"
@@ -21,6 +23,11 @@ func line(n int) string {
 	return fmt.Sprintf("\x1b[32minfo\x1b[0m\t%q <%d> grüße 😀 \\ order=%d", "paid", n, n)
 }
 
+// structured is a message in JSON, with numbers that no float64 holds.
+func structured(n int) string {
+	return fmt.Sprintf(`{"amount":1.10,"id":12345678901234567890,"order":%d}`, n)
+}
+
 func TestDocker(t *testing.T) {
 	t.Parallel()
 	inline := func(n int) any {
@@ -30,40 +37,49 @@ func TestDocker(t *testing.T) {
 		name    string
 		token   string
 		options map[string]string
+		line    func(n int) string
 		body    func(n int) any
 		want    event // but for time, host and body
 	}{
-		{"defaults", token, nil, inline, event{source: "http:web", sourcetype: "httpevent", fields: `{"team":"shop"}`}},
+		{"defaults", token, nil, line, inline, event{source: "http:web", sourcetype: "httpevent", fields: `{"team":"shop"}`}},
 		{
 			"gzip and metadata", token,
 			map[string]string{
 				"splunk-gzip": "true", "splunk-gzip-level": "9",
 				"splunk-source": "dockerd", "splunk-sourcetype": "docker:log", "splunk-index": "web",
 			},
-			inline,
+			line, inline,
 			event{source: "dockerd", sourcetype: "docker:log", index: "web", fields: `{"team":"shop"}`},
 		},
 		{
-			"acknowledgement", ackToken, map[string]string{"splunk-index-acknowledgment": "true"},
-			inline,
+			"acknowledgement", ackToken,
+			map[string]string{"splunk-index-acknowledgment": "true"},
+			line, inline,
 			event{source: "http:acked", sourcetype: "httpevent", fields: `null`},
 		},
 		{
 			"acknowledgement and gzip", ackToken,
 			map[string]string{"splunk-index-acknowledgment": "true", "splunk-gzip": "true"},
-			inline,
+			line, inline,
 			event{source: "http:acked", sourcetype: "httpevent", fields: `null`},
 		},
 		{
-			"raw", token, map[string]string{"splunk-format": "raw", "tag": "{{.Name}}"},
-			func(n int) any { return "web app=shop " + line(n) },
+			"raw", token,
+			map[string]string{"splunk-format": "raw", "tag": "{{.Name}}"},
+			line, func(n int) any { return "web app=shop " + line(n) },
+			event{source: "http:web", sourcetype: "httpevent", fields: `{"team":"shop"}`},
+		},
+		{
+			"json", token,
+			map[string]string{"splunk-format": "json", "tag": "", "labels": ""},
+			structured, func(n int) any { return map[string]any{"line": json.RawMessage(structured(n)), "source": "stdout"} },
 			event{source: "http:web", sourcetype: "httpevent", fields: `{"team":"shop"}`},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			host := logWithDocker(t, d.url, c.token, c.options)
+			host := logWithDocker(t, d.url, c.token, c.options, c.line)
 			var want []event
 			for n := range messages {
 				e := c.want
@@ -79,14 +95,12 @@ func sent(n int) time.Time { return start.Add(time.Duration(n) * 1_001 * time.Mi
 
 // logWithDocker logs all messages of a container and ends, which sends the last of
 // them. It returns the name of this host.
-func logWithDocker(t *testing.T, url, token string, options map[string]string) string {
+func logWithDocker(t *testing.T, url, token string, options map[string]string, line func(n int) string) string {
 	t.Helper()
 	config := map[string]string{
 		"splunk-url": url, "splunk-token": token, "splunk-verify-connection": "true", "labels": "app",
 	}
-	for name, value := range options {
-		config[name] = value
-	}
+	maps.Copy(config, options)
 	if err := dockersplunk.ValidateLogOpt(config); err != nil {
 		t.Fatal(err)
 	}

@@ -15,14 +15,14 @@ type spans []span
 // span is ids from first to last, both included.
 type span struct{ first, last uint64 }
 
-func (s spans) has(id uint64) bool {
+func (s *spans) has(id uint64) bool {
 	_, found := s.search(id)
 	return found
 }
 
 // search returns the span that an id is in, or where one for it belongs.
-func (s spans) search(id uint64) (int, bool) {
-	return slices.BinarySearchFunc(s, id, func(e span, id uint64) int {
+func (s *spans) search(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(*s, id, func(e span, id uint64) int {
 		if id >= e.first && id <= e.last {
 			return 0
 		}

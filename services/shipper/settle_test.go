@@ -1,0 +1,208 @@
+package shipper
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/topology"
+	"github.com/drainline/drainline/test/simulators/splunk"
+)
+
+// acknowledge makes the streams of acknowledgement.
+func (f *fixture) acknowledge() {
+	f.t.Helper()
+	f.config.Ingest.HEC.Tokens = map[string]config.Token{"t": {Ack: true}}
+	if err := topology.New(f.config, capacity).Apply(f.t.Context(), f.conn); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// publishAwaited stores a batch of which somebody waits to hear.
+func (f *fixture) publishAwaited(destination string, events int, change ...func(n int, e *wire.Event)) wire.ID {
+	f.t.Helper()
+	b := wire.Batch{ID: wire.RandomID(), Destination: destination, Ack: true, Origins: []wire.Origin{{ReceivedNS: time.Now().UnixNano()}}}
+	message := wire.AppendBatch(nil, &b)
+	for range events {
+		e := wire.Event{TimeNS: time.Now().UnixNano(), Sourcetype: "s", Text: fmt.Appendf(nil, "id=%d", f.events)}
+		for _, c := range change {
+			c(f.events, &e)
+		}
+		message = wire.AppendEvent(message, &e)
+		f.events++
+	}
+	f.publishPayload(destination, b.ID, wire.Seal(nil, message))
+	return b.ID
+}
+
+// told is what has been told to be settled, a note an item.
+func (f *fixture) told() [][]wire.ID {
+	f.t.Helper()
+	var told [][]wire.ID
+	stop, err := f.dial().FollowAcks(f.t.Context(), func(n *drainlinev1.AckNote) {
+		var ids []wire.ID
+		for _, id := range n.GetSettled() {
+			ids = append(ids, wire.ToID(id))
+		}
+		told = append(told, ids)
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	stop()
+	return told
+}
+
+func (f *fixture) wantTold(want ...wire.ID) {
+	f.t.Helper()
+	got := slices.Concat(f.told()...)
+	slices.SortFunc(got, func(a, b wire.ID) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(want, func(a, b wire.ID) int { return slices.Compare(a[:], b[:]) })
+	if !slices.Equal(got, want) {
+		f.t.Errorf("told of %v, want %v", got, want)
+	}
+}
+
+// Who waits for a batch has been told when it leaves the bus; nobody is told of
+// the others.
+func TestAwaitedBatchesAreTold(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 7}}})
+	f.acknowledge()
+	var want []wire.ID
+	for range 20 {
+		want = append(want, f.publishAwaited("splunk", 10))
+		f.publish("splunk", 10)
+	}
+	want = append(want, f.publishAwaited("splunk", 0))
+	s := f.start()
+	f.awaitAcked("splunk")
+	f.wantTold(want...)
+	c.wantOnce(t, 400)
+	if n := s.meters["splunk"].untold.Load(); n != 0 {
+		t.Errorf("%d untold", n)
+	}
+}
+
+// What one request settles is told in one message.
+func TestSettledTogetherToldTogether(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 50, Linger: time.Hour}}})
+	f.acknowledge()
+	var want []wire.ID
+	for range 50 {
+		want = append(want, f.publishAwaited("splunk", 1))
+	}
+	f.start()
+	f.awaitAcked("splunk")
+	f.wantTold(want...)
+	if n := len(f.told()); n != 1 {
+		t.Errorf("%d notes", n)
+	}
+}
+
+func TestNothingIsToldBeforeItIsDelivered(t *testing.T) {
+	t.Parallel()
+	url, requests := silent(t)
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{url}, Timeout: 50 * time.Millisecond}})
+	f.acknowledge()
+	f.publishAwaited("splunk", 10)
+	s := f.start()
+	f.await("it is tried more than once", func() bool { return requests.Load() > 1 })
+	s.stop()
+	f.wantTold()
+}
+
+// A batch is settled when some of its events are dead letters, or all of it is.
+func TestDeadLettersAreSettled(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{Tokens: map[string]splunk.Token{token: {Indexes: []string{"main"}}}})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
+	f.acknowledge()
+	want := []wire.ID{f.publishAwaited("splunk", 5, func(n int, e *wire.Event) {
+		if n == 2 {
+			e.Index = "other"
+		}
+	})}
+	broken := wire.Batch{ID: wire.RandomID(), Destination: "splunk", Ack: true}
+	payload := wire.Seal(nil, append(wire.AppendBatch(nil, &broken), 7<<3|2, 100)) // an event that is not there
+	f.publishPayload("splunk", broken.ID, payload)
+	want = append(want, broken.ID)
+	f.publishPayload("splunk", wire.RandomID(), []byte("damaged"))
+	f.start()
+	f.awaitAcked("splunk")
+	f.wantTold(want...)
+	var nobody wire.Batch
+	for _, letter := range f.letters() {
+		if letter.GetContent() != drainlinev1.Content_CONTENT_EVENT_BATCH {
+			continue
+		}
+		if err := wire.ScanBatch(letter.GetOriginal(), &nobody); err != nil || nobody.Ack {
+			t.Errorf("%v, a replayed letter would be told: %v", err, nobody.Ack)
+		}
+	}
+	if n := len(f.letters()); n != 3 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+// Delivery goes on when nobody can be told, whatever the reason.
+func TestDeliveryDoesNotWaitForAcknowledgement(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(f *fixture){
+		"no stream": func(*fixture) {},
+		"a stream that does not answer": func(f *fixture) {
+			stream := jetstream.StreamConfig{Name: f.conn.Names().AckStream(), Subjects: []string{f.config.Bus.Prefix + ".elsewhere"}}
+			if _, err := f.conn.JetStream().CreateStream(f.t.Context(), stream); err != nil {
+				f.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := collect(t, splunk.Options{})
+			f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
+			prepare(f)
+			s := f.start()
+			for range 30 {
+				f.publishAwaited("splunk", 10)
+			}
+			f.awaitAcked("splunk")
+			c.wantOnce(t, 300)
+			if n := s.meters["splunk"].untold.Load(); n != 30 {
+				t.Errorf("%d untold", n)
+			}
+			if n := f.log.count("HEC clients are not told"); n != 1 {
+				t.Errorf("%d lines in the log", n)
+			}
+		})
+	}
+}
+
+// Once telling works again it has its time again.
+func TestTellingWorksAgain(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
+	s := f.start()
+	f.publishAwaited("splunk", 1)
+	f.awaitAcked("splunk")
+	f.acknowledge()
+	acks := &s.destinations["splunk"].acks
+	f.await("telling works again", func() bool {
+		f.publishAwaited("splunk", 1)
+		f.awaitAcked("splunk")
+		return acks.failed.Load() == 0
+	})
+	if len(f.told()) == 0 {
+		t.Error("nothing is told")
+	}
+}
