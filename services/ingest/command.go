@@ -37,6 +37,10 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	p.Tell(FactUnknownDrains, func() any { return i.UnknownDrains() })
 	i.Checks(p)
 	i.Say(p)
+	if conn.Away() {
+		p.Say("bus", "is away: what comes goes to the spool")
+		return []app.Service{i}, nil
+	}
 	return []app.Service{i}, p.SayStreams(ctx, conn)
 }
 

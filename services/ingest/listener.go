@@ -40,7 +40,7 @@ func listen(ctx context.Context, key, address string, c config.ServerTLS) (*list
 	}
 	if t != nil {
 		l.current.Store(t)
-		l.tls = &tls.Config{ //nolint:gosec // the least version is in what is current
+		l.tls = &tls.Config{
 			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return l.current.Load(), nil },
 		}
 	}

@@ -97,7 +97,7 @@ func TestSpoolTakesWhatTheBusDoesNot(t *testing.T) {
 	}
 	o.begin()
 	var posts sync.WaitGroup
-	for _, id := range strings.Split("bcdefghij", "") {
+	for id := range strings.SplitSeq("bcdefghij", "") {
 		posts.Go(func() {
 			if got := i.post(headers("Logplex-Frame-Id", id), body); got != 204 {
 				t.Errorf("%s: answered %d while the bus is away", id, got)

@@ -31,7 +31,7 @@ type destination struct {
 	gzip     *batch.Gzip
 	refusals bus.Alarm
 	burials  burials
-	acks     acks
+	untold   bus.Alarm
 	channel  string
 	version  string
 	drain    time.Duration // how long requests in flight are waited for at the end

@@ -192,17 +192,13 @@ func TestTellingWorksAgain(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{})
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
-	s := f.start()
+	f.start()
 	f.publishAwaited("splunk", 1)
 	f.awaitAcked("splunk")
 	f.acknowledge()
-	acks := &s.destinations["splunk"].acks
-	f.await("telling works again", func() bool {
+	f.await("something is told", func() bool {
 		f.publishAwaited("splunk", 1)
 		f.awaitAcked("splunk")
-		return acks.failed.Load() == 0
+		return len(f.told()) > 0
 	})
-	if len(f.told()) == 0 {
-		t.Error("nothing is told")
-	}
 }

@@ -37,6 +37,7 @@ type Transform struct {
 	o        Options
 	settings atomic.Pointer[settings]
 	totals   Totals
+	untold   bus.Alarm
 }
 
 // New makes the service. It fails when no destination is configured.
@@ -210,18 +211,20 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 	return nil
 }
 
-// tell says where requests went whose senders will ask. If that can never be told, the
-// senders hear that they are not indexed, and send them again.
+// tell says where requests went whose senders will ask. Logs do not wait for it: a
+// sender that hears nothing sends them again. It fails only when ctx ends first.
 func (w *worker) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
 	if len(routed) == 0 {
 		return nil
 	}
 	err := w.o.Bus.TellRouted(ctx, routed)
-	if isPermanent(err) {
-		w.o.Log.Error("transform: senders will not hear that their events are delivered", "requests", len(routed), "error", err)
-		return nil
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return err
+	if w.untold.Due() {
+		w.o.Log.Error("transform: senders will not hear that their events are delivered, and send them again", "error", err)
+	}
+	return nil
 }
 
 func isPermanent(err error) bool {

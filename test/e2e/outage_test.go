@@ -110,6 +110,21 @@ func TestSpoolOutlivesIngest(t *testing.T) {
 	d.settled(accepted)
 }
 
+// Ingest starts although the bus is away, if it has a spool.
+func TestStartWithoutTheBus(t *testing.T) {
+	t.Parallel()
+	d := apart(t, "ingest.spool.dir="+t.TempDir(), "bus.connect_timeout=1s")
+	d.processes["ingest"].stop()
+	end := d.outage()
+	d.processes["ingest"] = d.processes["ingest"].again().ready()
+	s := d.load(d.url, 2*time.Second)
+	accepted := s.accepted()
+	s.nothingRefused()
+	end()
+	d.processes["ingest"].line(`.*the spool is empty again.*`)
+	d.settled(accepted)
+}
+
 // Without a proxy and without a spool the listener closes, which costs Logplex
 // no try, and comes back.
 func TestOutageWithoutProxy(t *testing.T) {

@@ -124,8 +124,9 @@ func (p *Process) end() {
 }
 
 // Connect reaches the bus for one service, within bus.connect_timeout, and makes
-// sure of its streams. Embedded is the server inside this process and its
-// capacity in bytes; without one, bus.url is where the bus is.
+// sure of its streams. An ingest with a spool starts also while the bus is away,
+// and takes its streams as they are when it comes. Embedded is the server inside
+// this process and its capacity in bytes; without one, bus.url is where the bus is.
 func (p *Process) Connect(ctx context.Context, service string, embedded Embedded) (*bus.Conn, error) {
 	c := p.Config.Bus
 	if embedded == nil && c.URL == "" {
@@ -135,6 +136,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	o := bus.Options{
 		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile,
 		ConnectTimeout: c.ConnectTimeout, Log: p.Log,
+		Patient: service == "ingest" && p.Config.Ingest.Spool.Dir != "",
 	}
 	if embedded != nil {
 		o.InProcess, o.URL = embedded, ""
@@ -163,7 +165,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		}
 		return err
 	}
-	if p.topology == nil {
+	if p.topology == nil && !conn.Away() {
 		p.topology = ensure
 		ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 		defer cancel()

@@ -28,6 +28,13 @@ const (
 	// block are told in a few.
 	noteBytes = 256 << 10
 
+	// tellTime bounds a try to tell something: nothing that carries logs waits longer
+	// for acknowledgement, since whoever was not told sends again. hastyTime is the
+	// same when the last try failed less than tellAgain ago.
+	tellTime  = 2 * time.Second
+	hastyTime = 50 * time.Millisecond
+	tellAgain = 10 * time.Second
+
 	// headerIncr adds to the counter that a subject of a counter stream is.
 	headerIncr = "Nats-Incr"
 )
@@ -51,9 +58,10 @@ func (c *Conn) NextAckID(ctx context.Context, channel wire.ID) (uint64, error) {
 }
 
 // TellRouted tells whoever answers for acknowledgement where the parts of a block
-// went, before the block's batches are published. It tries until ctx ends
-// (*RetryError). Without a stream of acknowledgement it fails at once
-// (*PermanentError). What is told twice counts once.
+// went, before the block's batches are published. It tries for two seconds, and
+// hardly at all when it has just failed (*RetryError). Without a stream of
+// acknowledgement it fails at once (*PermanentError). What is told twice counts
+// once.
 func (c *Conn) TellRouted(ctx context.Context, routed []*drainlinev1.Routed) error {
 	return tell(ctx, c, wire.StageTransform, routed, func(part []*drainlinev1.Routed) *drainlinev1.AckNote {
 		return &drainlinev1.AckNote{Routed: part}
@@ -107,7 +115,18 @@ func (c *Conn) tellNote(ctx context.Context, stage string, note *drainlinev1.Ack
 	if err != nil {
 		return &PermanentError{Err: fmt.Errorf("note on acknowledgement: %w", err)}
 	}
+	limit := tellTime
+	if failed := c.untold.Load(); failed > 0 && time.Since(time.Unix(0, failed)) < tellAgain {
+		limit = hastyTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	_, err = c.storeAck(ctx, c.names.AckStream(), &nats.Msg{Subject: c.names.AckSubject(stage), Data: wire.Seal(nil, message)})
+	if err != nil {
+		c.untold.Store(time.Now().UnixNano())
+	} else {
+		c.untold.Store(0)
+	}
 	return err
 }
 

@@ -52,7 +52,10 @@ type Options struct {
 	CredsFile      string
 	TLS            *tls.Config
 	ConnectTimeout time.Duration
-	Log            *slog.Logger
+	// Patient has Connect return after ConnectTimeout although no server answers: it
+	// is tried on, for those that have somewhere to put things meanwhile.
+	Patient bool
+	Log     *slog.Logger
 }
 
 // Conn is a connection to the bus. It reconnects by itself for as long as it lives.
@@ -68,6 +71,7 @@ type Conn struct {
 	said   atomic.Pointer[string] // the error that was logged last
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
+	untold atomic.Int64 // when telling last failed, nanoseconds since 1970, zero once it works
 }
 
 // denial is a permission that was missing.
@@ -97,7 +101,8 @@ func (c *Conn) relink(connected bool) {
 }
 
 // Connect waits until the bus answers, at most o.ConnectTimeout. It fails when
-// the server has no JetStream or takes smaller payloads than a block needs.
+// the server has no JetStream or takes smaller payloads than a block needs, which
+// is not asked of one that comes later.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
 	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{})}
 	up := make(chan struct{}, 1)
@@ -184,6 +189,11 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 }
 
 func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) error {
+	js, err := jetstream.New(c.nc)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.where(o), err)
+	}
+	c.js = js
 	wait, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
 	select {
@@ -192,17 +202,17 @@ func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) e
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", c.where(o), context.Cause(ctx))
 		}
-		return c.unreachable(o)
+		err := c.unreachable(o)
+		if o.Patient {
+			c.log.Warn("started without the bus, trying on", "error", err)
+			return nil
+		}
+		return err
 	}
 	if got := c.nc.MaxPayload(); got < wire.ServerPayload {
 		return fmt.Errorf("%s: the server's max_payload is %d bytes, blocks need %d: raise max_payload in its configuration",
 			c.where(o), got, wire.ServerPayload)
 	}
-	js, err := jetstream.New(c.nc)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.where(o), err)
-	}
-	c.js = js
 	asked, done := context.WithTimeout(ctx, accountInfoTime)
 	defer done()
 	_, err = js.AccountInfo(asked)
@@ -253,7 +263,7 @@ func (c *Conn) Names() wire.Names { return c.names }
 
 // Healthy returns nil while the bus is connected and has denied nothing for a minute.
 func (c *Conn) Healthy() error {
-	if c.link.Load() == nil {
+	if c.Away() {
 		return errors.New("bus is not connected")
 	}
 	if d := c.denied.Load(); d != nil && time.Since(d.at) < denialTime {
@@ -261,6 +271,9 @@ func (c *Conn) Healthy() error {
 	}
 	return nil
 }
+
+// Away says that there is no connection at present.
+func (c *Conn) Away() bool { return c.link.Load() == nil }
 
 // Close sends what is buffered and ends the connection.
 func (c *Conn) Close() {

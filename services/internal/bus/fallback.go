@@ -36,7 +36,7 @@ func (f *Fallback) publish(ctx context.Context, m *nats.Msg) error {
 }
 
 // away says that nothing can be stored there.
-func (f *Fallback) away() bool { return f.Conn.link.Load() == nil || f.Healthy() != nil }
+func (f *Fallback) away() bool { return f.Conn.Away() || f.Healthy() != nil }
 
 // path is the way of a writer's blocks, one at a time.
 type path struct {
@@ -63,7 +63,7 @@ func (p *path) try(ctx context.Context, m *nats.Msg) error {
 		if p.reason == nil || isPermanent(p.reason) {
 			return p.reason
 		}
-		if p.main.link.Load() != nil { // one that is away is no trouble to ask
+		if !p.main.Away() { // one that is away is no trouble to ask
 			p.rest = time.Now().Add(restTime)
 		}
 	}
@@ -77,5 +77,5 @@ func (p *path) try(ctx context.Context, m *nats.Msg) error {
 
 // away says that there is nothing to publish to.
 func (p *path) away() bool {
-	return p.main.link.Load() == nil && (p.fallback == nil || p.fallback.away())
+	return p.main.Away() && (p.fallback == nil || p.fallback.away())
 }

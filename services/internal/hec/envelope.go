@@ -144,7 +144,7 @@ func isFlat(object []byte) bool {
 
 // stringOf is b without a copy.
 func stringOf(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // bodies are not written to while they are scanned
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // nobody writes to what an envelope points to
 }
 
 // validUTF8 is text with U+FFFD for each byte that is not UTF-8, as encoding/json

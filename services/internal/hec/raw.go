@@ -39,7 +39,7 @@ func withoutEnd(line []byte) []byte {
 // bytes, and tells with each how many lines it has. A line of more than maxPart
 // bytes is a part of its own; one of more than maxEvent bytes is cut into pieces of
 // at most maxEvent, between characters where the line is UTF-8, each of them a part
-// of its own. Lines of the parts are the lines of the body, so a body without any
+// of its own. maxEvent is at least 4, so that every character has room. Lines of the parts are the lines of the body, so a body without any
 // has no parts.
 func Parts(body []byte, maxPart, maxEvent int) iter.Seq2[[]byte, int] {
 	return func(yield func([]byte, int) bool) {
@@ -86,17 +86,22 @@ func yieldPieces(line []byte, size int, yield func([]byte, int) bool) bool {
 	return true
 }
 
-// pieceOf is how much of a line makes its first piece: size bytes, or up to three
-// fewer so as not to cut a character, nor to leave a CR at the end, where Lines
-// would take it away.
+// pieceOf is how much of a line makes its first piece: size bytes, or a few fewer so
+// as not to cut a character, nor to leave a CR at the end, where Lines would take it
+// away.
 func pieceOf(line []byte, size int) int {
 	if len(line) <= size {
 		return len(line)
 	}
-	for n := size; n > 0 && size-n < utf8.UTFMax; n-- {
-		if utf8.RuneStart(line[n]) && line[n-1] != '\r' {
-			return n
-		}
+	n := size
+	for n > 0 && size-n < utf8.UTFMax && !utf8.RuneStart(line[n]) {
+		n--
 	}
-	return size
+	if n == 0 || !utf8.RuneStart(line[n]) {
+		return size // it is not UTF-8 here
+	}
+	if n > 1 && line[n-1] == '\r' {
+		n--
+	}
+	return n
 }

@@ -20,9 +20,6 @@ import (
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
-// reportTime bounds telling the other instances what a client has been told.
-const reportTime = 2 * time.Second
-
 var (
 	// ErrFull says that there are as many channels, or requests whose
 	// acknowledgement nobody has asked for, as the configuration allows.
@@ -189,8 +186,6 @@ func (x *Index) Query(ctx context.Context, token, channel string, ids []uint64) 
 		return answer, nil
 	}
 	x.counts.confirmed.Add(len(reported))
-	ctx, cancel := context.WithTimeout(ctx, reportTime)
-	defer cancel()
 	if err := x.bus.TellReported(ctx, reported); err != nil {
 		// It is true nevertheless, and to be told again does no harm.
 		x.counts.untold.Add(len(reported))
