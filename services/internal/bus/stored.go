@@ -15,9 +15,6 @@ const storedBack = 2000
 // Stored calls fn with the payloads that are still in a stream and were stored
 // since then, oldest first, of the last 2,000 messages. It disturbs no consumer.
 func (c *Conn) Stored(ctx context.Context, stream string, since time.Time, fn func(payload []byte)) error {
-	if c.Away() {
-		return fmt.Errorf("stream %s: %w", stream, errAway)
-	}
 	s, err := c.js.Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)

@@ -2,6 +2,17 @@ package hec
 
 import "fmt"
 
+// Limit is one of Limits.
+type Limit string
+
+// The limits by which a body can be refused. An envelope as a whole counts as its
+// event.
+const (
+	LimitEvents Limit = "events"
+	LimitEvent  Limit = "event"
+	LimitDepth  Limit = "depth"
+)
+
 // RefusedError says that a body is refused, and because of which event.
 type RefusedError struct {
 	Code Code
@@ -10,6 +21,8 @@ type RefusedError struct {
 	Event int
 	// Reason is what is wrong, for people.
 	Reason string
+	// Limit is the limit that the body is over, empty when it is none.
+	Limit Limit
 }
 
 func (e *RefusedError) Error() string {

@@ -124,7 +124,7 @@ func (s *Scanner) advance() bool {
 		more = s.at < len(s.body)
 	}
 	if more && s.limits.MaxEvents > 0 && s.events >= s.limits.MaxEvents {
-		return s.refuse(InvalidDataFormat, "the body has more than %d events", s.limits.MaxEvents)
+		return s.over(LimitEvents, "the body has more than %d events", s.limits.MaxEvents)
 	}
 	return more
 }
@@ -162,6 +162,17 @@ func (s *Scanner) refuse(code Code, reason string, args ...any) bool {
 	s.refused = &RefusedError{Code: code, Event: s.events, Reason: fmt.Sprintf(reason, args...)}
 	return false
 }
+
+// over refuses what is beyond a limit, as Splunk does beyond maxEventSize.
+func (s *Scanner) over(limit Limit, reason string, args ...any) bool {
+	s.refuse(InvalidDataFormat, reason, args...)
+	s.refused.Limit = limit
+	return false
+}
+
+// anyDepth is how deep is looked whether an envelope is JSON at all, once it is
+// deeper than it may be.
+const anyDepth = 10_000
 
 // The keys of an envelope, as places in rawEnvelope.
 const (
@@ -221,7 +232,10 @@ func (s *Scanner) scan() bool {
 		raw[placeOf(m.key)] = m.value
 	}
 	if m.at < 0 {
-		return s.refuse(InvalidDataFormat, "not JSON, or nested deeper than %d, at byte %d", s.limits.MaxDepth, ^m.at)
+		if skipValue(s.body, start, anyDepth) > 0 {
+			return s.over(LimitDepth, "it is nested deeper than %d", s.limits.MaxDepth)
+		}
+		return s.refuse(InvalidDataFormat, "not JSON at byte %d", ^m.at)
 	}
 	s.at = m.at
 	s.envelope = Envelope{Start: start, End: m.at, Raw: s.body[start:m.at:m.at]}
@@ -267,11 +281,11 @@ func (s *Scanner) takeEvent(event []byte) bool {
 	case event == nil:
 		return s.refuse(EventRequired, "it has no event")
 	case len(event) > s.limits.MaxEvent:
-		return s.refuse(InvalidDataFormat, "its event has %d bytes, over %d", len(event), s.limits.MaxEvent)
+		return s.over(LimitEvent, "its event has %d bytes, over %d", len(event), s.limits.MaxEvent)
 	case event[0] == '"' && isBlank(inside(event)):
 		return s.refuse(EventBlank, "its event is blank")
 	case size > s.limits.MaxEnvelope:
-		return s.refuse(InvalidDataFormat, "it has %d bytes, over %d", size, s.limits.MaxEnvelope)
+		return s.over(LimitEvent, "it has %d bytes, over %d", size, s.limits.MaxEnvelope)
 	}
 	s.envelope.Event = event
 	return true

@@ -183,30 +183,32 @@ func TestScanLimits(t *testing.T) {
 		body   string
 		limits hec.Limits
 		want   int // the event that is refused, -1 for none
+		limit  hec.Limit
 	}{
-		{`{"event":"abc"}`, hec.Limits{MaxEvent: 5}, -1},
-		{`{"event":1}{"event":"abcd"}`, hec.Limits{MaxEvent: 5}, 1},
-		{"{\"event\":\"\xE4\"}", hec.Limits{MaxEvent: 5}, -1},
-		{"{\"event\":\"\xE4\xE4\"}", hec.Limits{MaxEvent: 5}, 0}, // what comes of it counts
-		{`{"event":[[1]]}`, hec.Limits{MaxDepth: 3}, -1},
-		{`{"event":[[[]]]}`, hec.Limits{MaxDepth: 3}, 0},
-		{`{"x":[[[]]],"event":1}`, hec.Limits{MaxDepth: 3}, 0},
-		{`{"event":"[[["}`, hec.Limits{MaxDepth: 3}, -1},
-		{`{"event":"\"["}`, hec.Limits{MaxDepth: 1}, -1},
-		{`{"event":1}{"event":1}`, hec.Limits{MaxEvents: 2}, -1},
-		{`{"event":1}{"event":1} {"event":""}`, hec.Limits{MaxEvents: 2}, 2},
-		{`[{"event":1},{"event":1},{"event":1}]`, hec.Limits{MaxEvents: 2}, 2},
-		{`{"event":1,"a":"23456"}`, hec.Limits{MaxEnvelope: 23}, -1},
-		{`{"event":1,"a":"234567"}`, hec.Limits{MaxEnvelope: 23}, 0},
-		{`{"event":1,"a":"` + strings.Repeat("x", 128<<10-8) + `"}`, hec.Limits{MaxEvent: 10}, -1},
-		{`{"event":1,"a":"` + strings.Repeat("x", 128<<10-7) + `"}`, hec.Limits{MaxEvent: 10}, 0},
+		{`{"event":"abc"}`, hec.Limits{MaxEvent: 5}, -1, ""},
+		{`{"event":1}{"event":"abcd"}`, hec.Limits{MaxEvent: 5}, 1, hec.LimitEvent},
+		{"{\"event\":\"\xE4\"}", hec.Limits{MaxEvent: 5}, -1, ""},
+		{"{\"event\":\"\xE4\xE4\"}", hec.Limits{MaxEvent: 5}, 0, hec.LimitEvent}, // what comes of it counts
+		{`{"event":[[1]]}`, hec.Limits{MaxDepth: 3}, -1, ""},
+		{`{"event":[[[]}`, hec.Limits{MaxDepth: 3}, 0, ""}, // no JSON at any depth
+		{`{"event":[[[]]]}`, hec.Limits{MaxDepth: 3}, 0, hec.LimitDepth},
+		{`{"x":[[[]]],"event":1}`, hec.Limits{MaxDepth: 3}, 0, hec.LimitDepth},
+		{`{"event":"[[["}`, hec.Limits{MaxDepth: 3}, -1, ""},
+		{`{"event":"\"["}`, hec.Limits{MaxDepth: 1}, -1, ""},
+		{`{"event":1}{"event":1}`, hec.Limits{MaxEvents: 2}, -1, ""},
+		{`{"event":1}{"event":1} {"event":""}`, hec.Limits{MaxEvents: 2}, 2, hec.LimitEvents},
+		{`[{"event":1},{"event":1},{"event":1}]`, hec.Limits{MaxEvents: 2}, 2, hec.LimitEvents},
+		{`{"event":1,"a":"23456"}`, hec.Limits{MaxEnvelope: 23}, -1, ""},
+		{`{"event":1,"a":"234567"}`, hec.Limits{MaxEnvelope: 23}, 0, hec.LimitEvent},
+		{`{"event":1,"a":"` + strings.Repeat("x", 128<<10-8) + `"}`, hec.Limits{MaxEvent: 10}, -1, ""},
+		{`{"event":1,"a":"` + strings.Repeat("x", 128<<10-7) + `"}`, hec.Limits{MaxEvent: 10}, 0, hec.LimitEvent},
 	} {
 		_, refused := collect(c.body, c.limits)
 		switch {
 		case c.want < 0 && refused != nil:
 			t.Errorf("%.50s: %v", c.body, refused)
-		case c.want >= 0 && (refused == nil || refused.Code != hec.InvalidDataFormat || refused.Event != c.want):
-			t.Errorf("%.50s: %v, want code 6 at %d", c.body, refused, c.want)
+		case c.want >= 0 && (refused == nil || refused.Code != hec.InvalidDataFormat || refused.Event != c.want || refused.Limit != c.limit):
+			t.Errorf("%.50s: %v, want code 6 at %d, limit %q", c.body, refused, c.want, c.limit)
 		}
 	}
 }

@@ -203,7 +203,7 @@ func (c *Collector) refuse(w http.ResponseWriter, q *request, e endpoint, err er
 	busy, defined := errors.AsType[*busyError](err)
 	switch {
 	case final:
-		c.Counts.refused(refused.Code).Add(1)
+		c.Counts.refused(refused).Add(1)
 		c.tell(q, refused)
 		a := refused.Answer()
 		if errors.Is(err, body.ErrBroken) {

@@ -27,8 +27,9 @@ type Counts struct {
 	// Cut are requests whose upload broke off or took too long.
 	Cut *telemetry.Counter
 	// Requests that were refused for good: by token, channel, content encoding, size,
-	// index, and for what is in their body.
-	Token, Channel, Unsupported, TooLarge, Index, Body *telemetry.Counter
+	// index, for too many events, one that is too large or one that is nested too
+	// deep, and for what else is in their body.
+	Token, Channel, Unsupported, TooLarge, Index, Crowd, LargeEvent, DeepEvent, Body *telemetry.Counter
 }
 
 // NewCounts makes the counters and exports them as drainline_hec_*.
@@ -60,13 +61,24 @@ func NewCounts(m *telemetry.Metrics) *Counts {
 		Unsupported:  refused("encoding"),
 		TooLarge:     refused("size"),
 		Index:        refused("index"),
+		Crowd:        refused("events"),
+		LargeEvent:   refused("event_size"),
+		DeepEvent:    refused("depth"),
 		Body:         refused("body"),
 	}
 }
 
-// refused is the counter for requests that are refused with a code.
-func (c *Counts) refused(code hec.Code) *telemetry.Counter {
-	switch code {
+// refused is the counter for requests that are refused for a reason.
+func (c *Counts) refused(e *hec.RefusedError) *telemetry.Counter {
+	switch e.Limit {
+	case hec.LimitEvents:
+		return c.Crowd
+	case hec.LimitEvent:
+		return c.LargeEvent
+	case hec.LimitDepth:
+		return c.DeepEvent
+	}
+	switch e.Code {
 	case hec.TokenDisabled, hec.TokenRequired, hec.InvalidAuthorization, hec.InvalidToken, hec.QueryAuthDisabled:
 		return c.Token
 	case hec.ChannelMissing, hec.InvalidChannel, hec.AckDisabled:

@@ -14,6 +14,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -256,5 +257,29 @@ func TestForwardedForOfStrangers(t *testing.T) {
 	f.want("post", f.post(eventPath, plainToken, `{"event":"x"}`, "X-Forwarded-For", "192.0.2.7"), 200, success)
 	if got := f.store.requests()[0].GetFacts().GetRemoteAddr(); got != "127.0.0.1" {
 		t.Errorf("client %q", got)
+	}
+}
+
+// Every limit has a count of its own, so that an operator sees which one to raise.
+func TestLimitsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	s.MaxEvent, s.MaxEvents, s.MaxDepth = 10, 2, 3
+	f := start(t, s)
+	for _, c := range []struct {
+		body  string
+		event int
+		count *telemetry.Counter
+	}{
+		{`{"event":"12345678"}{"event":"123456789"}`, 1, f.counts.LargeEvent},
+		{`{"event":1}{"event":1}{"event":1}`, 2, f.counts.Crowd},
+		{`{"event":[[[]]]}`, 0, f.counts.DeepEvent},
+		{`{"event":[[}`, 0, f.counts.Body},
+	} {
+		want := fmt.Sprintf(`{"text":"Invalid data format","code":6,"invalid-event-number":%d}`, c.event)
+		f.want(c.body, f.post(eventPath, plainToken, c.body), 400, want)
+		if n := c.count.Load(); n != 1 {
+			t.Errorf("%s: counted %d", c.body, n)
+		}
 	}
 }
