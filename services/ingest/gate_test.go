@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -133,6 +134,42 @@ func TestNoGateBehindAProxy(t *testing.T) {
 	eventually(t, "connections are refused", i.refuses)
 	i.reload(c)
 	eventually(t, "connections are accepted", func() bool { return !i.refuses() })
+	o.end()
+	if err := i.stop(); err != nil { // before the bus is away for good
+		t.Error(err)
+	}
+}
+
+// HEC clients wait and come again when they are told to: their door stays open.
+func TestNoGateForHEC(t *testing.T) {
+	t.Parallel()
+	c, o := settings(), startOutage(t)
+	c.Ingest.BehindProxy = false
+	c.Ingest.HEC = config.HEC{
+		Listen: "127.0.0.1:0", MaxBody: 8 << 20, MaxEvent: 512 << 10, MaxEvents: 1000, MaxDepth: 64,
+		Limits: c.Ingest.Logplex.Limits, Tokens: map[string]config.Token{"web": {Token: secret}},
+	}
+	i := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, o.ns, c)}))
+	o.begin()
+	eventually(t, "connections are refused", i.refuses)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.HECURL()+"/services/collector", strings.NewReader(`{"event":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Splunk "+secret)
+	transport := &http.Transport{DisableKeepAlives: true}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	o.end()
+	if err := i.stop(); err != nil { // before the bus is away for good
+		t.Error(err)
+	}
 }
 
 func (i *instance) reload(c *config.Config) {

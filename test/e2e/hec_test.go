@@ -174,7 +174,7 @@ func TestGzipBombs(t *testing.T) {
 	var senders sync.WaitGroup
 	for n := range 64 {
 		senders.Go(func() {
-			status := 0
+			var status int
 			if n%2 == 0 {
 				status, _ = collect(t, run.hecURL()+"/services/collector", hecToken, bomb, "Content-Encoding", "gzip")
 			} else {

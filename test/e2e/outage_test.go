@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -91,6 +92,9 @@ func TestOutageWithSpool(t *testing.T) {
 		t.Errorf("%d were accepted in %v", n, length)
 	}
 	d.processes["ingest"].line(`.*the spool is empty again.*`)
+	if n := strings.Count(d.processes["ingest"].stderr.String(), "\n"); n > 20 {
+		t.Errorf("ingest logs %d lines about one outage", n)
+	}
 	d.settled(accepted)
 }
 

@@ -215,6 +215,7 @@ func (w *BlockWriter) run(ctx context.Context) {
 		payload []byte
 	)
 	for {
+		w.path.gather(ctx)
 		members = w.take(members[:0])
 		if len(members) == 0 {
 			if w.finished() {
@@ -234,8 +235,8 @@ func (w *BlockWriter) run(ctx context.Context) {
 		}
 		payload = wire.Seal(payload[:0], block)
 		err := w.path.publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}, func(err error) { w.trouble.Store(&err) })
-		if err == nil {
-			w.trouble.Store(nil)
+		if _, gaveUp := errors.AsType[*RetryError](err); !gaveUp {
+			w.trouble.Store(nil) // a block that is refused for good hinders no other
 		}
 		w.settle(members, err)
 		clear(members)

@@ -394,6 +394,31 @@ func TestAppendTellsThatTheStreamIsFull(t *testing.T) {
 	eventually(t, "the block is stored", func() bool { return streamState(t, w.js, rawStream).Msgs == 1 && w.trouble.Load() == nil })
 }
 
+// A block that is refused for good after it was tried is no reason to think that
+// the next one would be.
+func TestTroubleEndsWithItsBlock(t *testing.T) {
+	t.Parallel()
+	w := startWriting(t)
+	change := func(maxBytes int64, maxMsgSize int32) {
+		t.Helper()
+		c := rawConfig()
+		c.MaxBytes, c.MaxMsgSize = maxBytes, maxMsgSize
+		if _, err := w.js.UpdateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(1, -1)
+	outcome := make(chan error, 1)
+	go func() { outcome <- w.Append(soon(t), numbered(1)) }()
+	eventually(t, "the writer is in trouble", func() bool { return w.Trouble() != nil })
+	change(1<<30, 1)
+	err := <-outcome
+	if _, ok := errors.AsType[*PermanentError](err); !ok {
+		t.Errorf("%v", err)
+	}
+	eventually(t, "the trouble is over", func() bool { return w.Trouble() == nil })
+}
+
 func TestWaitingBytesAreBounded(t *testing.T) {
 	t.Parallel()
 	w := startWriting(t)

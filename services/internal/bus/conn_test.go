@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/drainline/drainline/proto/wire"
 )
 
 func TestConnectSaysWhatIsWrong(t *testing.T) {
@@ -245,5 +247,39 @@ func TestBroadcastReachesTheOthers(t *testing.T) {
 		if len(heard[i]) > 0 {
 			t.Errorf("%d heard more: an echo?", i)
 		}
+	}
+}
+
+// Who has patience need not wait for a server.
+func TestConnectWithPatience(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	createStreams(t, s.admin(), shortWait, rawConfig())
+	url := s.url()
+	s.stop()
+	o := testOptions(url)
+	o.ConnectTimeout = 10 * time.Millisecond
+	if c, err := Connect(t.Context(), o); err == nil {
+		c.Close()
+		t.Error("connected to nothing")
+	}
+	o.Patient = true
+	c, err := Connect(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if !c.Away() || c.Healthy() == nil {
+		t.Error("connected to nothing")
+	}
+	unhear, err := c.OnBroadcast(func([]byte) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unhear()
+	s.start()
+	m := Msg{ID: wire.RandomID(), Subject: testNames.RawSubject("s0"), Payload: []byte("x")}
+	if err := c.Publish(soon(t), m); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -15,6 +15,9 @@ const (
 	// publishTryFallback bounds a try of the fallback. A slow answer is a slow disk,
 	// but the bus may be back meanwhile.
 	publishTryFallback = 2 * time.Second
+	// gatherTime is the least time between two blocks for the fallback. Each has to
+	// be written there and forwarded, so fewer and larger ones are worth a wait.
+	gatherTime = 20 * time.Millisecond
 )
 
 // Fallback is another bus, with a stream for the same subjects, that takes blocks
@@ -45,6 +48,10 @@ type path struct {
 	// rest is until when main is left alone, and reason why.
 	rest   time.Time
 	reason error
+	// diverted is when the last block went to the fallback, zero if it went to main.
+	diverted time.Time
+	// stalls are of both together: those of main alone are told by who forwards.
+	stalls stalls
 }
 
 // publish is Conn.publish over both.
@@ -53,13 +60,16 @@ func (p *path) publish(ctx context.Context, m Msg, failed func(error)) error {
 		return p.main.publish(ctx, m, failed)
 	}
 	out := m.message()
-	return p.main.persist(ctx, m.Subject, func() error { return p.try(ctx, out) }, failed)
+	return p.main.persist(ctx, m.Subject, &p.stalls, func() error { return p.try(ctx, out) }, failed)
 }
 
 // try publishes to main, and to the fallback if main does not take the message.
 func (p *path) try(ctx context.Context, m *nats.Msg) error {
 	if !time.Now().Before(p.rest) {
 		p.reason = p.main.publishOnce(ctx, m, publishTry)
+		if p.reason == nil {
+			p.diverted = time.Time{}
+		}
 		if p.reason == nil || isPermanent(p.reason) {
 			return p.reason
 		}
@@ -71,8 +81,20 @@ func (p *path) try(ctx context.Context, m *nats.Msg) error {
 		p.rest = time.Time{}
 		return fmt.Errorf("%w; and the spool: %w", p.reason, err)
 	}
+	p.diverted = time.Now()
 	p.fallback.Took(p.reason)
 	return nil
+}
+
+// gather lets requests come together while blocks go to the fallback.
+func (p *path) gather(ctx context.Context) {
+	if p.diverted.IsZero() {
+		return
+	}
+	select {
+	case <-time.After(gatherTime - time.Since(p.diverted)):
+	case <-ctx.Done():
+	}
 }
 
 // away says that there is nothing to publish to.

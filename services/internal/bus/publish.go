@@ -55,7 +55,7 @@ func (c *Conn) publish(ctx context.Context, m Msg, failed func(error)) error {
 	if c.local {
 		limit = publishTryLocal
 	}
-	return c.persist(ctx, m.Subject, func() error { return c.publishOnce(ctx, out, limit) }, failed)
+	return c.persist(ctx, m.Subject, &c.stalls, func() error { return c.publishOnce(ctx, out, limit) }, failed)
 }
 
 func (m Msg) message() *nats.Msg {
@@ -70,13 +70,13 @@ func (m Msg) message() *nats.Msg {
 }
 
 // persist repeats a try to store a message, as Publish says.
-func (c *Conn) persist(ctx context.Context, subject string, try func() error, failed func(error)) error {
+func (c *Conn) persist(ctx context.Context, subject string, told *stalls, try func() error, failed func(error)) error {
 	began := time.Now()
 	var reason error
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
 		err := try()
 		if err == nil {
-			c.stalls.worked(c.log, subject)
+			told.worked(c.log, subject)
 			return nil
 		}
 		if isPermanent(err) {
@@ -86,7 +86,7 @@ func (c *Conn) persist(ctx context.Context, subject string, try func() error, fa
 			reason = err // a try that ctx ended knows less than the one before
 		}
 		failed(reason)
-		c.stalls.failed(c.log, subject, began, reason)
+		told.failed(c.log, subject, began, reason)
 		if errors.Is(err, errAway) {
 			pause = reconnectWait
 		}
