@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,16 +57,21 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 // What is only announced takes no room.
 func TestAnnouncedBodiesHinderNobody(t *testing.T) {
 	t.Parallel()
-	i, _ := start(t)
-	const hogs = 100
-	for range hogs {
-		hog(t, i.addr, 8<<20, 0)
-	}
-	eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == hogs })
-	for _, frames := range []int{1, 1000, 50_000} {
-		if got := i.post(headers("Logplex-Frame-Id", "-"), bytes.Repeat(vector(t, "N1"), frames)); got != 204 {
-			t.Errorf("%d frames: answered %d", frames, got)
-		}
+	for _, announced := range []int{256 << 10, 8 << 20} {
+		t.Run(strconv.Itoa(announced), func(t *testing.T) {
+			t.Parallel()
+			i, _ := start(t)
+			const hogs = 100
+			for range hogs {
+				hog(t, i.addr, announced, 0)
+			}
+			eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == hogs })
+			for _, frames := range []int{1, 1000, 50_000} {
+				if got := i.post(headers("Logplex-Frame-Id", "-"), bytes.Repeat(vector(t, "N1"), frames)); got != 204 {
+					t.Errorf("%d frames: answered %d", frames, got)
+				}
+			}
+		})
 	}
 }
 

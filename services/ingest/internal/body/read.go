@@ -26,9 +26,14 @@ var (
 type Limits struct {
 	// Compressed and Inflated are bytes, as sent and as read.
 	Compressed, Inflated int64
-	// Upload is how long a body may take, and Stall how long it may stand still.
-	Upload, Stall time.Duration
+	// Upload is how long a body may take, First until it begins: it takes up no
+	// memory until then. Afterwards it may not stand still for more than five seconds.
+	Upload, First time.Duration
 }
+
+// stalled is how long a body may stand still, so that nobody keeps memory for
+// nothing.
+const stalled = 5 * time.Second
 
 const (
 	// ordinary is the longest body that gets all its memory before its first byte.
@@ -62,6 +67,9 @@ func (r *Reader) Read(ctx context.Context, w http.ResponseWriter, q *http.Reques
 		return nil, ErrTooLarge
 	}
 	u := newUpload(w, q, l)
+	if err := u.begin(); err != nil {
+		return nil, u.reason(err)
+	}
 	limit := int(l.Inflated)
 	var (
 		body *Body

@@ -13,7 +13,9 @@ type upload struct {
 	body    io.Reader
 	control *http.ResponseController
 	end     time.Time
-	stall   time.Duration
+	pause   time.Duration // how long it may stand still now
+	first   [1]byte       // of the body, until it is read
+	begun   bool          // first is to be read
 	err     error
 }
 
@@ -21,13 +23,27 @@ type upload struct {
 func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
 	return &upload{
 		body: http.MaxBytesReader(w, r.Body, l.Compressed), control: http.NewResponseController(w),
-		end: time.Now().Add(l.Upload), stall: l.Stall,
+		end: time.Now().Add(l.Upload), pause: l.First,
 	}
+}
+
+// begin waits for the first byte of the body, or its end.
+func (u *upload) begin() error {
+	_, err := io.ReadFull(u, u.first[:])
+	u.begun, u.pause = err == nil, stalled
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err //nolint:wrapcheck // the caller sorts errors by what they are
 }
 
 // Read implements io.Reader.
 func (u *upload) Read(p []byte) (int, error) {
-	soon := time.Now().Add(u.stall)
+	if u.begun && len(p) > 0 {
+		u.begun = false
+		return copy(p, u.first[:]), nil
+	}
+	soon := time.Now().Add(u.pause)
 	if soon.After(u.end) {
 		soon = u.end
 	}

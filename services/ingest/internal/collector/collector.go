@@ -83,9 +83,9 @@ func New(o Options, s Settings) *Collector {
 // keep their rate keep what they have used of it. It is not for concurrent use.
 func (c *Collector) Set(s Settings) { c.rules.Store(s.rules(c.rules.Load().rates)) }
 
-// Drain sends clients to other instances from now on: requests with events, and
-// those for health, are answered with "Server is shutting down". What has been
-// stored can still be asked about.
+// Drain is for the moment in which the door closes: requests with events that come
+// on connections that are open still are answered with "Server is shutting down".
+// What has been stored can be asked about.
 func (c *Collector) Drain() { c.draining.Store(true) }
 
 // endpoint is what a path stands for.

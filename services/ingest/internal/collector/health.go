@@ -38,7 +38,7 @@ func (c *Collector) condition() hec.Code {
 	switch life := c.life(); {
 	case life != hec.Healthy:
 		return life
-	case c.Healthy() != nil || c.Trouble() != nil:
+	case c.Trouble() != nil:
 		return hec.QueuesFull
 	default:
 		return hec.Healthy

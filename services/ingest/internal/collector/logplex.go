@@ -12,9 +12,7 @@ import (
 // fromLogplex says whether a request is a Heroku drain's. Many post to Splunk as
 // it is, framing and all.
 func fromLogplex(h http.Header) bool {
-	kind, _, _ := strings.Cut(first(h["Content-Type"]), ";")
-	switch strings.ToLower(strings.TrimSpace(kind)) {
-	case "application/logplex-1", "application/x-logplex-1":
+	if door.IsLogplex(h) {
 		return true
 	}
 	for name := range h {

@@ -149,9 +149,7 @@ func TestHealth(t *testing.T) {
 	f.trouble = errDown
 	f.want("the bus is down", f.do(http.MethodGet, "/services/collector/health", nil), 503, full)
 	f.want("the bus is down", f.do(http.MethodGet, "/healthz", nil), 200, healthy)
-	f.trouble, f.health = nil, errDown
-	f.want("the disk is full", f.do(http.MethodGet, "/services/collector/health", nil), 503, full)
-	f.health, f.stopping = nil, errDown
+	f.trouble, f.stopping = nil, errDown
 	for _, path := range []string{"/services/collector/health", "/healthz"} {
 		f.want("about to stop", f.do(http.MethodGet, path, nil), 503, closing)
 	}

@@ -104,19 +104,6 @@ func isGUID(s string) bool {
 	return true
 }
 
-// gzipped says whether the body is. Content types are not looked at: clients send
-// any, and none.
-func (q *request) gzipped() (bool, error) {
-	switch encoding := strings.ToLower(strings.TrimSpace(q.http.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return false, nil
-	case "gzip", "x-gzip":
-		return true, nil
-	default:
-		return false, refusal(hec.UnsupportedEncoding, "the content encoding must be gzip or none")
-	}
-}
-
 // clip makes s valid UTF-8, which protobuf demands of text, of n bytes at most.
 func clip(s string, n int) string {
 	return strings.ToValidUTF8(s[:min(len(s), n)], "?")

@@ -10,6 +10,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
+	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/ingest/internal/rate"
 	"github.com/drainline/drainline/services/internal/hec"
 )
@@ -31,8 +32,8 @@ type Settings struct {
 	MaxEvent, MaxEvents, MaxDepth int
 	// Requests is how many may be worked on at a time. 0 is no bound.
 	Requests int
-	// Upload is how long a body may take. It may stand still as long: Splunk waits
-	// for more than half a minute.
+	// Upload is how long a body may take, and as long it may wait to begin: Splunk
+	// waits for more than half a minute.
 	Upload time.Duration
 }
 
@@ -107,9 +108,6 @@ func prefixes(key string, texts []string) ([]netip.Prefix, error) {
 	return networks, nil
 }
 
-// storing is the least time a request has to be stored in.
-const storing = 500 * time.Millisecond
-
 // rules are Settings as requests need them.
 type rules struct {
 	Settings
@@ -120,7 +118,7 @@ type rules struct {
 
 func (s Settings) rules(rates rate.Bounds) *rules {
 	r := &rules{Settings: s}
-	r.Hold = max(s.Hold, storing)
+	r.Hold = max(s.Hold, door.LeastHold)
 	bounds := make(map[string]config.Rate, len(s.Tokens))
 	for _, t := range s.Tokens {
 		r.tokens = append(r.tokens, newToken(t))
@@ -131,11 +129,11 @@ func (s Settings) rules(rates rate.Bounds) *rules {
 }
 
 func (r *rules) bodyLimits() body.Limits {
-	return body.Limits{Compressed: r.Compressed, Inflated: r.MaxBody, Upload: r.Upload, Stall: r.Upload}
+	return body.Limits{Compressed: r.Compressed, Inflated: r.MaxBody, Upload: r.Upload, First: r.Upload}
 }
 
 func (r *rules) queryLimits() body.Limits {
-	return body.Limits{Compressed: maxQuery, Inflated: maxQuery, Upload: r.Upload, Stall: r.Upload}
+	return body.Limits{Compressed: maxQuery, Inflated: maxQuery, Upload: r.Upload, First: r.Upload}
 }
 
 func (r *rules) eventLimits() hec.Limits {

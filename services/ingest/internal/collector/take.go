@@ -10,15 +10,12 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/body"
+	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
-const (
-	// answering is how long an answer may take to reach the client.
-	answering = 10 * time.Second
-	// recheck is how often a request that is held looks whether storing may go on.
-	recheck = 50 * time.Millisecond
-)
+// answering is how long an answer may take to reach the client.
+const answering = 10 * time.Second
 
 // take stores the events of a request and returns the answer. It fails with a
 // *hec.RefusedError, with a *busyError, with body.ErrGone, or with what keeps the
@@ -65,9 +62,9 @@ func (c *Collector) overRate(wait time.Duration) error {
 
 // read takes the body off the connection. Its errors are those of take.
 func (c *Collector) read(w http.ResponseWriter, q *request, memory *body.Reader, limits body.Limits) (*body.Body, error) {
-	gzipped, err := q.gzipped()
-	if err != nil {
-		return nil, err
+	gzipped, known := body.Gzipped(q.http.Header)
+	if !known {
+		return nil, refusal(hec.UnsupportedEncoding, "the content encoding must be gzip or none")
 	}
 	if !gzipped {
 		limits.Compressed = limits.Inflated
@@ -101,7 +98,7 @@ func tooLarge(limits body.Limits) error {
 func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.http.Context()), q.rules.Hold)
 	defer cancel()
-	if err := c.healthy(ctx); err != nil {
+	if err := door.Await(ctx, c.Healthy); err != nil {
 		return nil, err
 	}
 	a := hec.NewAnswer(hec.Success)
@@ -122,19 +119,4 @@ func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error)
 	c.Counts.Events.Add(m.events)
 	c.Counts.Bytes.Add(m.size)
 	return hec.AppendAnswer(nil, a), nil
-}
-
-// healthy waits until requests may be stored.
-func (c *Collector) healthy(ctx context.Context) error {
-	for {
-		err := c.Healthy()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(recheck):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }

@@ -118,13 +118,21 @@ func (d *Door) admit(r *http.Request, rules *rules, app string) (Sender, error) 
 // ofLogplex refuses another kind of body than Logplex's: whoever announces one is
 // somebody else.
 func (d *Door) ofLogplex(h http.Header) error {
+	if first(h["Content-Type"]) == "" || IsLogplex(h) {
+		return nil
+	}
+	d.Counts.Unsupported.Add(1)
+	return &refusal{http.StatusUnsupportedMediaType, "the content type must be application/logplex-1"}
+}
+
+// IsLogplex says whether the content type is Logplex's. Its own ingress takes both.
+func IsLogplex(h http.Header) bool {
 	kind, _, _ := strings.Cut(first(h["Content-Type"]), ";")
 	switch strings.ToLower(strings.TrimSpace(kind)) {
-	case "", "application/logplex-1", "application/x-logplex-1":
-		return nil
+	case "application/logplex-1", "application/x-logplex-1":
+		return true
 	default:
-		d.Counts.Unsupported.Add(1)
-		return &refusal{http.StatusUnsupportedMediaType, "the content type must be application/logplex-1"}
+		return false
 	}
 }
 

@@ -8,8 +8,13 @@ import (
 	"strings"
 )
 
-// queryApp is the parameter that names the app, where the path does not.
-const queryApp = "app"
+const (
+	// queryApp is the parameter that names the app, where the path does not.
+	queryApp = "app"
+	// queryToken is HEC's token where it is in the URL. It is never kept, whatever is
+	// allowed.
+	queryToken = "token"
+)
 
 // Bounds of what is kept of a query: parameters, and bytes of a value.
 const (
@@ -52,6 +57,9 @@ func (f *fields) query(u *url.URL) map[string]string {
 	values, kept := u.Query(), map[string]string{}
 	keep := func(name string) {
 		v := first(values[name])
+		if name == queryToken {
+			return
+		}
 		if name == queryApp && !isName(v) {
 			return // as in the path, but for the sake of a name no log is refused
 		}

@@ -20,6 +20,8 @@ type request struct {
 	received time.Time
 	// unknown says that the drain should be listed, and is not.
 	unknown bool
+	// over says that the sender is over its rate.
+	over bool
 }
 
 func newRequest(r *http.Request, rules *rules, s Sender) *request {

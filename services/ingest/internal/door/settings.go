@@ -48,9 +48,8 @@ type rules struct {
 	slots chan struct{}
 }
 
-// stalled is how long a body may stand still, so that nobody keeps memory for
-// nothing.
-const stalled = 5 * time.Second
+// begins is how long a body may wait to begin. Logplex gives up after five seconds.
+const begins = 5 * time.Second
 
 // limits are those of one body. Limits.Compressed is for what will be inflated.
 func (r *rules) limits(gzipped bool) body.Limits {
@@ -58,7 +57,7 @@ func (r *rules) limits(gzipped bool) body.Limits {
 	if gzipped {
 		sent = int64(r.Limits.Compressed)
 	}
-	return body.Limits{Compressed: sent, Inflated: r.MaxBody, Upload: r.Limits.Upload, Stall: stalled}
+	return body.Limits{Compressed: sent, Inflated: r.MaxBody, Upload: r.Limits.Upload, First: begins}
 }
 
 // errBusy is no fault of the sender's.

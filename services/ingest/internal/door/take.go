@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/drainline/drainline/config"
@@ -15,19 +14,13 @@ import (
 	"github.com/drainline/drainline/services/internal/logplex"
 )
 
-const (
-	// storing is the least time a request has to be stored in.
-	storing = 500 * time.Millisecond
-	// recheck is how often a request that is held looks whether storing may go on.
-	recheck = 50 * time.Millisecond
-)
-
 // take returns nil once the request is stored. It fails with a *refusal, with
 // body.ErrGone, or with what keeps the request from being stored.
 func (d *Door) take(w http.ResponseWriter, q *request) error {
-	gzipped, err := d.gzipped(q.http.Header)
-	if err != nil {
-		return err
+	gzipped, known := body.Gzipped(q.http.Header)
+	if !known {
+		d.Counts.Unsupported.Add(1)
+		return &refusal{http.StatusUnsupportedMediaType, "the content encoding must be gzip or none"}
 	}
 	if err := d.permit(q); err != nil {
 		return err
@@ -43,7 +36,7 @@ func (d *Door) take(w http.ResponseWriter, q *request) error {
 	base := context.WithoutCancel(q.http.Context())
 	ctx, cancel := context.WithDeadline(base, q.received.Add(q.rules.Hold))
 	defer cancel()
-	overRate := d.pace(q)
+	q.pace()
 	leave, err := q.rules.enter(ctx)
 	if err != nil {
 		return err
@@ -54,29 +47,15 @@ func (d *Door) take(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	defer b.Release()
-	if !overRate {
+	if !q.over {
 		q.Rate.Spend(time.Now(), len(b.Bytes))
 	}
-	if time.Until(q.received.Add(q.rules.Hold)) < storing {
+	if time.Until(q.received.Add(q.rules.Hold)) < LeastHold {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(base, storing)
+		ctx, cancel = context.WithTimeout(base, LeastHold)
 		defer cancel()
 	}
 	return d.keep(ctx, q, b.Bytes)
-}
-
-// gzipped reads what encoding is announced. Logplex never sends one, log-shuttle
-// may send gzip.
-func (d *Door) gzipped(h http.Header) (bool, error) {
-	switch encoding := strings.TrimSpace(first(h["Content-Encoding"])); {
-	case encoding == "", strings.EqualFold(encoding, "identity"):
-		return false, nil
-	case strings.EqualFold(encoding, "gzip"):
-		return true, nil
-	default:
-		d.Counts.Unsupported.Add(1)
-		return false, &refusal{http.StatusUnsupportedMediaType, "the content encoding must be gzip or none"}
-	}
 }
 
 // permit refuses what the operator does not want, although it knows the sender.
@@ -96,16 +75,14 @@ func (d *Door) permit(q *request) error {
 // pace delays a sender that is over its rate, before its body takes up memory.
 // Nobody is refused for it, since that would lose the lines: who would have to
 // wait for too long is let in and marked.
-func (d *Door) pace(q *request) (over bool) {
-	most := max(0, time.Until(q.received.Add(q.rules.Hold-storing)))
+func (q *request) pace() {
+	most := max(0, time.Until(q.received.Add(q.rules.Hold-LeastHold)))
 	wait, ok := q.Rate.Delay(time.Now(), 0, most)
 	if !ok {
-		wait = most
-		d.Counts.OverRate.Add(1)
+		wait, q.over = most, true
 		q.note(wire.MarkOverRate)
 	}
 	time.Sleep(wait)
-	return !ok
 }
 
 func (d *Door) tooLarge(l body.Limits) error {
@@ -142,22 +119,30 @@ func (d *Door) keep(ctx context.Context, q *request, content []byte) error {
 		return &refusal{http.StatusBadRequest, bad.Error()}
 	}
 	d.compareCount(q.http.Header, frames)
-	if q.unknown {
-		d.Counts.Unknown.Add(1)
-		d.unknowns.see(q, frames)
-		if q.rules.UnknownDrains == config.QuarantineDrains {
-			q.note(wire.MarkUnknownDrain)
-		}
+	if q.unknown && q.rules.UnknownDrains == config.QuarantineDrains {
+		q.note(wire.MarkUnknownDrain)
 	}
 	parcel := q.parcel(content, frames, framed)
-	if err := d.healthy(ctx); err != nil {
+	if err := Await(ctx, d.Healthy); err != nil {
 		return err
 	}
 	if err := d.Store.Store(ctx, parcel); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	d.trouble.Passed()
+	d.countMarks(q, frames)
 	return nil
+}
+
+// countMarks counts what was noted about a request that is stored.
+func (d *Door) countMarks(q *request, frames int) {
+	if q.over {
+		d.Counts.OverRate.Add(1)
+	}
+	if q.unknown {
+		d.Counts.Unknown.Add(1)
+		d.unknowns.see(q, frames)
+	}
 }
 
 // compareCount only counts: the header says what the sender meant to send, and
@@ -169,20 +154,5 @@ func (d *Door) compareCount(h http.Header, frames int) {
 	}
 	if n, err := strconv.Atoi(values[0]); err != nil || n != frames {
 		d.Counts.Mismatches.Add(1)
-	}
-}
-
-// healthy waits until requests may be stored.
-func (d *Door) healthy(ctx context.Context) error {
-	for {
-		err := d.Healthy()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(recheck):
-		case <-ctx.Done():
-			return err
-		}
 	}
 }
