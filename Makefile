@@ -34,9 +34,11 @@ test: ## run every test once
 check: format-check lint build-alone generate-check test-race fuzz-check ## everything that has to be green before a commit
 	@echo "make check: all green"
 
+# How much memory programs take is told only without the race detector.
 .PHONY: test-race
 test-race:
 	@for m in $(MODULES); do (cd $$m && go test -race $(FRESH) ./...); done
+	@cd test && go test -count=1 -run TestGzipBombs ./e2e
 
 .PHONY: bench
 bench: ## measure the whole pipeline: player -> drainline run -> Splunk simulator

@@ -23,7 +23,7 @@ from the configuration. Start as many as you need behind a load balancer.`,
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
-	if len(p.Config.Ingest.Logplex.Credentials) == 0 {
+	if len(p.Config.Ingest.Logplex.Credentials) == 0 && len(p.Config.Ingest.HEC.Tokens) == 0 {
 		return nil, &app.UsageError{Err: errNoCredential}
 	}
 	conn, err := p.Connect(ctx, "ingest", nil)
@@ -46,7 +46,9 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 
 // Say tells the operator where senders find ingest.
 func (i *Ingest) Say(p *app.Process) {
-	p.Say("drain URL", i.DrainURL(p.Terminal))
+	if url := i.DrainURL(p.Terminal); url != "" {
+		p.Say("drain URL", url)
+	}
 	if file := i.SecretFile(); file != "" && !p.Terminal {
 		p.Say("", fmt.Sprintf("its secret is in %s, and is printed on a terminal", file))
 	}

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
 // opening is how a door meets the network. To add a door, make its handler in
@@ -39,13 +43,15 @@ type doorway struct {
 	log      *slog.Logger
 }
 
-func openDoorway(ctx context.Context, o opening, c *config.Config, log *slog.Logger) (*doorway, error) {
+func openDoorway(ctx context.Context, o opening, c *config.Config, m *telemetry.Metrics, log *slog.Logger) (*doorway, error) {
 	l, err := listen(ctx, o.key, o.listen, o.tls(c))
 	if err != nil {
 		return nil, err
 	}
 	d := &doorway{opening: o, listener: l, log: log}
 	d.server = door.NewServer(d, log, o.limits)
+	name := attribute.String("door", strings.TrimPrefix(o.key, "ingest."))
+	m.Gauge("drainline_ingest_connections", "{connection}", "Open connections, by door. At the limit no more are accepted.", d.server.Connections, name)
 	return d, nil
 }
 

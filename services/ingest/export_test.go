@@ -8,7 +8,7 @@ import (
 )
 
 // Server lets tests look at the HTTP server.
-func (i *Ingest) Server() *http.Server { return i.doorways[0].server.Server }
+func (i *Ingest) Server() *http.Server { return i.logplex.server.Server }
 
 // Tell has the other instances told of a request.
 func (i *Ingest) Tell(id wire.ID) { i.store.gossip.tell(id) }

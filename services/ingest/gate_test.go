@@ -194,7 +194,7 @@ func TestShutdownDelay(t *testing.T) {
 	}
 	defer kept.Close()
 	in := bufio.NewReader(kept)
-	closes := func() bool {
+	closes := func(status int) bool {
 		t.Helper()
 		if _, err := fmt.Fprint(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -203,10 +203,13 @@ func TestShutdownDelay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if r.StatusCode != status {
+			t.Errorf("a load balancer is answered %d", r.StatusCode)
+		}
 		_ = r.Body.Close()
 		return r.Close
 	}
-	if closes() {
+	if closes(http.StatusOK) {
 		t.Error("an answer ends its connection before the end")
 	}
 	if err := i.Stopping(); err != nil {
@@ -215,7 +218,7 @@ func TestShutdownDelay(t *testing.T) {
 	stopped := make(chan error)
 	go func() { stopped <- i.stop() }()
 	eventually(t, "it is stopping", func() bool { return i.Stopping() != nil })
-	if !closes() {
+	if !closes(http.StatusServiceUnavailable) {
 		t.Error("a connection that was idle is kept")
 	}
 	if got := i.post(headers(), vector(t, "N1")); got != 204 {

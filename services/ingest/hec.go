@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/ack"
 	"github.com/drainline/drainline/services/ingest/internal/body"
@@ -40,11 +42,13 @@ func (i *Ingest) openHEC(ctx context.Context, o Options) error {
 		Store: i.store, Healthy: i.healthy, Trouble: i.trouble, Stopping: i.Stopping, Acks: i.acks, Logplex: i.door,
 		Bodies: bodies, Counts: collector.NewCounts(o.Metrics), Log: o.Log,
 	}, s)
-	return i.open(ctx, opening{
+	o.Metrics.Gauge("drainline_ingest_bodies", "By", "Bytes of memory that bodies of requests have, by door.", bodies.Lent, attribute.String("door", "hec"))
+	i.hec, err = i.open(ctx, opening{
 		key: "ingest.hec", listen: h.Listen,
 		tls:    func(c *config.Config) config.ServerTLS { return c.Ingest.HEC.TLS },
 		limits: h.Limits, handler: i.collector, drain: i.collector.Drain,
-	})
+	}, o.Metrics)
+	return err
 }
 
 // reloadHEC prepares other settings for the HEC door.
@@ -68,11 +72,10 @@ func (i *Ingest) reloadHEC(c *config.Config) (commit func(), err error) {
 // HECURL is the address of the HEC door, as clients and Splunk's own tools want
 // it. It is empty when the door is closed because there is no token.
 func (i *Ingest) HECURL() string {
-	if i.collector == nil {
+	if i.hec == nil {
 		return ""
 	}
-	d := i.doorways[len(i.doorways)-1]
-	return localURL(d.listener.Addr(), i.config.Load().Ingest.HEC.TLS.CertFile != "")
+	return localURL(i.hec.listener.Addr(), i.config.Load().Ingest.HEC.TLS.CertFile != "")
 }
 
 // acks are there as soon as a token acknowledges: their streams are, too, then.

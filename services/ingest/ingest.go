@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
 	"github.com/drainline/drainline/services/ingest/internal/door"
@@ -16,6 +18,9 @@ import (
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
+
+// errLogplexClosed is what a reload says: listeners are opened at start only.
+var errLogplexClosed = errors.New("ingest.logplex.credentials: there was none at start, so the Logplex door is closed: restart to open it")
 
 // errNoNeedOfSpool is what the all-in-one says.
 var errNoNeedOfSpool = errors.New("ingest.spool.dir is set without bus.url: the NATS server inside this process keeps what comes in, " +
@@ -60,7 +65,9 @@ type Ingest struct {
 	// collector and acks are nil while the HEC door is closed.
 	collector *collector.Collector
 	acks      *acks
-	doorways  []*doorway // the Logplex door's first
+	doorways  []*doorway // all that are open
+	logplex   *doorway   // nil while nobody could come in
+	hec       *doorway   // the same
 	stopping  atomic.Bool
 }
 
@@ -87,20 +94,25 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 	if i.store, err = newStore(ctx, o.Bus, o.Config.Bus.Raw.Shards, i.spool, i.counts, o.Log); err != nil {
 		return nil, errors.Join(err, i.abandon(ctx))
 	}
-	i.door = door.New(door.Options{Store: i.store, Healthy: i.healthy, Counts: i.counts, Log: o.Log}, s.door)
+	i.door = door.New(door.Options{
+		Store: i.store, Healthy: i.healthy, Stopping: i.Stopping, Counts: i.counts, Log: o.Log,
+	}, s.door)
 	// Last, because a connection that is refused costs Logplex none of its tries.
-	err = i.open(ctx, opening{
-		key: "ingest.logplex", listen: o.Config.Ingest.Logplex.Listen,
-		tls:     func(c *config.Config) config.ServerTLS { return c.Ingest.Logplex.TLS },
-		limits:  o.Config.Ingest.Logplex.Limits,
-		handler: i.door, gated: true,
-	})
+	if len(s.door.Credentials) > 0 {
+		i.logplex, err = i.open(ctx, opening{
+			key: "ingest.logplex", listen: o.Config.Ingest.Logplex.Listen,
+			tls:     func(c *config.Config) config.ServerTLS { return c.Ingest.Logplex.TLS },
+			limits:  o.Config.Ingest.Logplex.Limits,
+			handler: i.door, gated: true,
+		}, o.Metrics)
+	}
 	if err == nil {
 		err = i.openHEC(ctx, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, i.abandon(ctx))
 	}
+	o.Metrics.Gauge("drainline_ingest_bodies", "By", "Bytes of memory that bodies of requests have, by door.", i.door.Lent, attribute.String("door", "logplex"))
 	return i, nil
 }
 
@@ -116,12 +128,12 @@ func openSpool(ctx context.Context, o Options) (*spool.Spool, error) {
 }
 
 // open opens a door to the network.
-func (i *Ingest) open(ctx context.Context, o opening) error {
-	d, err := openDoorway(ctx, o, i.config.Load(), i.log)
+func (i *Ingest) open(ctx context.Context, o opening, m *telemetry.Metrics) (*doorway, error) {
+	d, err := openDoorway(ctx, o, i.config.Load(), m, i.log)
 	if err == nil {
 		i.doorways = append(i.doorways, d)
 	}
-	return err
+	return d, err
 }
 
 // abandon closes what New has opened.
@@ -254,6 +266,9 @@ func (i *Ingest) Reload(c *config.Config) (commit func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	if i.logplex == nil && len(s.door.Credentials) > 0 {
+		return nil, errLogplexClosed
+	}
 	hec, err := i.reloadHEC(c)
 	if err != nil {
 		return nil, err
@@ -278,9 +293,13 @@ func (i *Ingest) Reload(c *config.Config) (commit func(), err error) {
 }
 
 // DrainURL is what Heroku's drains:add wants. It has *** for the secret unless
-// that is to be revealed.
+// that is to be revealed. It is empty when the Logplex door is closed because
+// there are only HEC tokens.
 func (i *Ingest) DrainURL(reveal bool) string {
-	return i.settings.Load().drainURL(i.doorways[0].listener.Addr(), reveal)
+	if i.logplex == nil {
+		return ""
+	}
+	return i.settings.Load().drainURL(i.logplex.listener.Addr(), reveal)
 }
 
 // SecretFile is where the secret is kept if it was made here, empty if it was

@@ -21,7 +21,7 @@ const (
 // new one at each start would lock its senders out, and Logplex drops what is
 // refused.
 var errNoCredential = errors.New("ingest.logplex.credentials is empty and there is no data directory to keep a secret in: " +
-	"set DRAINLINE_DRAIN_SECRET or ingest.logplex.credentials")
+	"set DRAINLINE_DRAIN_SECRET, ingest.logplex.credentials or ingest.hec.tokens")
 
 // madeSecret is the secret of the credential that is made when none is
 // configured. It is kept in dir, so that the drain URL stays the same.

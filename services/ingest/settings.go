@@ -26,8 +26,8 @@ type settings struct {
 	made      bool
 }
 
-// newSettings takes the credentials from the configuration, or has one made. The
-// drain URL shows the one named config.DefaultCredential or else the first.
+// newSettings takes the credentials from the configuration, or has one made; there
+// is none where none can be kept and only HEC tokens are configured. The drain URL shows the one named config.DefaultCredential or else the first.
 func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 	l := c.Ingest.Logplex
 	s := &settings{
@@ -37,6 +37,9 @@ func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 			Drains: listedDrains(c.Drains), UnknownDrains: c.UnknownDrains(),
 		},
 		publicURL: c.Ingest.PublicURL, tls: l.TLS.CertFile != "",
+	}
+	if len(l.Credentials) == 0 && secret.dir == "" && len(c.Ingest.HEC.Tokens) > 0 {
+		return s, nil // for HEC clients only
 	}
 	if len(l.Credentials) == 0 {
 		text, err := secret.get()

@@ -118,7 +118,7 @@ func TestStartFailsWithOneSentence(t *testing.T) {
 		},
 		{
 			"no place for a secret", func(o *ingest.Options) { o.Config.Ingest.Logplex.Credentials = nil },
-			"set DRAINLINE_DRAIN_SECRET or ingest.logplex.credentials",
+			"set DRAINLINE_DRAIN_SECRET, ingest.logplex.credentials or ingest.hec.tokens",
 		},
 		{
 			"a secret file that is empty", func(o *ingest.Options) {

@@ -10,7 +10,7 @@ import (
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/seen"
 	"github.com/drainline/drainline/services/ingest/internal/spool"
 	"github.com/drainline/drainline/services/internal/bus"
@@ -48,8 +48,8 @@ func newStore(ctx context.Context, b *bus.Conn, shards int, spool *spool.Spool, 
 	return s, nil
 }
 
-// Store implements door.Store.
-func (s *store) Store(ctx context.Context, p *door.Parcel) error {
+// Store implements parcel.Store.
+func (s *store) Store(ctx context.Context, p *parcel.Parcel) error {
 	parts := p.Parts
 	for {
 		mine, theirs, landed := s.claim(p, parts)
@@ -75,11 +75,11 @@ func (s *store) Store(ctx context.Context, p *door.Parcel) error {
 // the request is storing, of which one will have landed. What is stored already
 // is in neither. Nobody waits for another while others wait for a claim of his,
 // because mine are stored before theirs are waited for.
-func (s *store) claim(p *door.Parcel, parts []door.Part) (mine, theirs []door.Part, landed <-chan struct{}) {
+func (s *store) claim(p *parcel.Parcel, parts []parcel.Part) (mine, theirs []parcel.Part, landed <-chan struct{}) {
 	if !p.Repeatable {
 		return parts, nil, nil
 	}
-	mine = make([]door.Part, 0, len(parts))
+	mine = make([]parcel.Part, 0, len(parts))
 	for _, part := range parts {
 		ours, known, flight := s.index.Claim(part.ID)
 		switch {
@@ -97,7 +97,7 @@ func (s *store) claim(p *door.Parcel, parts []door.Part) (mine, theirs []door.Pa
 // append stores parts with one group commit. Parts in different blocks have one
 // outcome: when the block of one fails, so does the request, and its retry stores
 // the others again.
-func (s *store) append(ctx context.Context, p *door.Parcel, parts []door.Part) error {
+func (s *store) append(ctx context.Context, p *parcel.Parcel, parts []parcel.Part) error {
 	if len(parts) == 0 {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (s *store) writer(shard string) *bus.BlockWriter {
 
 // settle is told what became of claimed parts. Their bodies may be gone: only how
 // long they were can be asked.
-func (s *store) settle(p *door.Parcel, parts []door.Part, err error) {
+func (s *store) settle(p *parcel.Parcel, parts []parcel.Part, err error) {
 	for _, part := range parts {
 		if err == nil {
 			s.count(part)
@@ -134,7 +134,12 @@ func (s *store) settle(p *door.Parcel, parts []door.Part, err error) {
 	}
 }
 
-func (s *store) count(part door.Part) {
+// count counts what came from Logplex. The HEC door counts its events itself.
+func (s *store) count(part parcel.Part) {
+	switch part.Request.GetEncoding() {
+	case drainlinev1.Encoding_ENCODING_HEC_EVENTS, drainlinev1.Encoding_ENCODING_HEC_RAW:
+		return
+	}
 	s.counts.Frames.Add(part.Frames)
 	s.counts.Bytes.Add(len(part.Request.GetBody()))
 	if part.Frames == 0 {

@@ -59,6 +59,7 @@ func (in *intake) run(ctx context.Context) {
 	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
 	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
 		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
+		Buried: in.destination.tellBuried,
 	})
 	defer consumer.Close()
 	defer close(in.out)

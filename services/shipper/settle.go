@@ -2,8 +2,10 @@ package shipper
 
 import (
 	"context"
+	"errors"
 
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 )
 
@@ -34,3 +36,13 @@ func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 		}
 	}
 }
+
+// tellBuried says of a batch that nobody survives that it is settled, whether
+// anybody waits for it or not: looking would be one more way to die of it.
+func (d *destination) tellBuried(ctx context.Context, delivery *bus.Delivery) {
+	err := d.bus.TellSettled(ctx, []wire.ID{delivery.ID}) // which is the batch's
+	if _, nobody := errors.AsType[*bus.PermanentError](err); err != nil && !nobody {
+		d.log.Warn("HEC clients may not be told that their events are a dead letter, and send them again", "id", delivery.ID, "error", err)
+	}
+}
+

@@ -45,7 +45,7 @@ func (f *fixture) publishAwaited(destination string, events int, change ...func(
 func (f *fixture) told() [][]wire.ID {
 	f.t.Helper()
 	var told [][]wire.ID
-	stop, err := f.dial().FollowAcks(f.t.Context(), func(n *drainlinev1.AckNote) {
+	stop, err := f.dial().FollowAcks(f.t.Context(), func(n *drainlinev1.AckNote, _ time.Time) {
 		var ids []wire.ID
 		for _, id := range n.GetSettled() {
 			ids = append(ids, wire.ToID(id))

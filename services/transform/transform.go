@@ -79,6 +79,7 @@ func (t *Transform) Run(ctx context.Context) error {
 	for n := range shards {
 		consumer := t.o.Bus.Consume(bus.ConsumerOptions{
 			Stream: t.o.Bus.Names().RawStream(wire.Shard(n)), Durable: wire.TransformConsumer, Stage: wire.StageTransform,
+			Buried: t.tellBuried,
 		})
 		defer consumer.Close()
 		for range shared {
@@ -213,18 +214,39 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 
 // tell says where requests went whose senders will ask. Logs do not wait for it: a
 // sender that hears nothing sends them again. It fails only when ctx ends first.
-func (w *worker) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
+func (t *Transform) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
 	if len(routed) == 0 {
 		return nil
 	}
-	err := w.o.Bus.TellRouted(ctx, routed)
+	err := t.o.Bus.TellRouted(ctx, routed)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if w.untold.Due() {
-		w.o.Log.Error("transform: senders will not hear that their events are delivered, and send them again", "error", err)
+	if t.untold.Due() {
+		t.o.Log.Error("transform: senders will not hear that their events are delivered, and send them again", "error", err)
 	}
 	return nil
+}
+
+// tellBuried says of the requests of a block that nobody survives that none of their
+// events is in a batch. It does no more with the block than it must.
+func (t *Transform) tellBuried(ctx context.Context, d *bus.Delivery) {
+	var block drainlinev1.RawBlock
+	message, err := wire.Open(nil, d.Payload)
+	if err == nil {
+		err = proto.Unmarshal(message, &block)
+	}
+	if err != nil {
+		t.o.Log.Warn("transform: senders of a dead block, if they wait, are not told and send it again", "id", d.ID, "error", err)
+		return
+	}
+	var routed []*drainlinev1.Routed
+	for _, r := range block.GetRequests() {
+		if a := r.GetAck(); a != nil {
+			routed = append(routed, &drainlinev1.Routed{Ack: a})
+		}
+	}
+	_ = t.tell(ctx, routed) // fails only when ctx ends
 }
 
 func isPermanent(err error) bool {

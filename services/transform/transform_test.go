@@ -261,7 +261,7 @@ func (r *running) follow(t *testing.T) func() map[uint64][]wire.ID {
 		mu   sync.Mutex
 		told output
 	)
-	stop, err := r.conn.FollowAcks(t.Context(), func(n *drainlinev1.AckNote) {
+	stop, err := r.conn.FollowAcks(t.Context(), func(n *drainlinev1.AckNote, _ time.Time) {
 		mu.Lock()
 		defer mu.Unlock()
 		told.Routed = append(told.Routed, n.GetRouted()...)

@@ -129,6 +129,26 @@ func TestStartWithoutTheBus(t *testing.T) {
 	d.settled(accepted)
 }
 
+// An ingest with a spool that is up before the bus makes its streams when that
+// comes.
+func TestStartBeforeTheBus(t *testing.T) {
+	t.Parallel()
+	nats, url := startNATS(t, "")
+	nats.stop()
+	ingest := service(t, "ingest", "bus.url="+url, "ingest.spool.dir="+t.TempDir(), "bus.connect_timeout=100ms").start(t).ready()
+	mustPost(t, ingest.drainURL(secret), frame("early\n"))
+	nats = nats.again()
+	nats.line(`.* Server is ready`)
+	ingest.line(`.*the spool is empty again.*`)
+	s, err := lookAt(t, url).js.Stream(t.Context(), "drainline_raw_s0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d blocks are on the bus", n)
+	}
+}
+
 // Without a proxy and without a spool the listener closes, which costs Logplex
 // no try, and comes back.
 func TestOutageWithoutProxy(t *testing.T) {

@@ -74,6 +74,8 @@ type Process struct {
 	atEnd  []func()
 	// topology makes sure of the streams that a configuration needs.
 	topology func(ctx context.Context, c *config.Config) error
+	// late is a bus that was away at the start, nil if there was none.
+	late *bus.Conn
 }
 
 // newProcess loads the configuration and sets up what does not need the network.
@@ -125,7 +127,7 @@ func (p *Process) end() {
 
 // Connect reaches the bus for one service, within bus.connect_timeout, and makes
 // sure of its streams. An ingest with a spool starts also while the bus is away,
-// and takes its streams as they are when it comes. Embedded is the server inside
+// and makes sure of them when it comes. Embedded is the server inside
 // this process and its capacity in bytes; without one, bus.url is where the bus is.
 func (p *Process) Connect(ctx context.Context, service string, embedded Embedded) (*bus.Conn, error) {
 	c := p.Config.Bus
@@ -165,15 +167,43 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		}
 		return err
 	}
-	if p.topology == nil && !conn.Away() {
-		p.topology = ensure
-		ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
-		defer cancel()
-		if err := ensure(ctx, p.Config); err != nil {
-			return nil, err
+	if p.topology != nil {
+		return conn, nil
+	}
+	p.topology = ensure
+	if conn.Away() {
+		p.late = conn
+		return conn, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
+	defer cancel()
+	return conn, ensure(ctx, p.Config)
+}
+
+// ensureLater makes sure of the streams of a bus that was away at the start, as
+// soon as it is there. It tries until ctx ends.
+func (p *Process) ensureLater(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for told := false; ; {
+		if !p.late.Away() {
+			try, cancel := context.WithTimeout(ctx, p.Config.Bus.ConnectTimeout)
+			err := p.topology(try, p.Config)
+			cancel()
+			if err == nil {
+				return
+			}
+			if !told && ctx.Err() == nil {
+				p.Log.Error("the bus is there, but its streams are not as they have to be, trying on", "error", err)
+				told = true
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
 		}
 	}
-	return conn, nil
 }
 
 // Embedded is the NATS server inside a process.
@@ -193,6 +223,9 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 			p.Log.Error("the configuration is no longer watched", "error", err)
 		}
 	})
+	if p.late != nil {
+		background.Go(func() { p.ensureLater(watchCtx) })
+	}
 	defer background.Wait()
 	defer stopWatch()
 

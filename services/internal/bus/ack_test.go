@@ -148,12 +148,14 @@ type heard struct {
 	routed   []*drainlinev1.Routed
 	reported []*drainlinev1.Ack
 	notes    int
+	told     []time.Time // of each note
 }
 
-func (h *heard) hear(n *drainlinev1.AckNote) {
+func (h *heard) hear(n *drainlinev1.AckNote, told time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.notes++
+	h.told = append(h.told, told)
 	for _, id := range n.GetSettled() {
 		h.settled = append(h.settled, wire.ToID(id))
 	}

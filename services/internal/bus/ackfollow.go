@@ -29,11 +29,12 @@ var errAckGap = errors.New("a note was lost on its way")
 
 // FollowAcks calls hear with every note on acknowledgement that is still stored,
 // in order, one at a time, and returns when that is done; then it goes on with
-// what is told until stop, which waits for the last call to end. It outlives
-// reconnects and the loss of anything at the server, after which hear may be
-// called again with what it has heard. Notes that cannot be read are passed over,
-// with an alarm. It fails only when ctx ends first (*RetryError).
-func (c *Conn) FollowAcks(ctx context.Context, hear func(*drainlinev1.AckNote)) (stop func(), err error) {
+// what is told until stop, which waits for the last call to end. With each note it
+// says when that was told: by the server's clock what was there already, by our own
+// what is told now. It outlives reconnects and the loss of anything at the server,
+// after which hear may be called again with what it has heard. Notes that cannot be
+// read are passed over, with an alarm. It fails only when ctx ends first (*RetryError).
+func (c *Conn) FollowAcks(ctx context.Context, hear func(note *drainlinev1.AckNote, told time.Time)) (stop func(), err error) {
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &ackFollower{conn: c, stream: c.names.AckStream(), hear: hear, caught: make(chan struct{})}
 	var running sync.WaitGroup
@@ -60,7 +61,7 @@ func (c *Conn) FollowAcks(ctx context.Context, hear func(*drainlinev1.AckNote)) 
 type ackFollower struct {
 	conn   *Conn
 	stream string
-	hear   func(*drainlinev1.AckNote)
+	hear   func(*drainlinev1.AckNote, time.Time)
 
 	created time.Time // of the stream that last belongs to
 	last    uint64    // sequence of the note heard last
@@ -175,7 +176,7 @@ func (f *ackFollower) fetch(ctx context.Context, consumer jetstream.Consumer, he
 			return heard, errAckGap
 		}
 		f.last = meta.Sequence.Stream
-		f.pass(msg.Data())
+		f.pass(msg.Data(), f.told(meta))
 		if f.last >= f.goal || meta.NumPending == 0 {
 			f.catchUp()
 		}
@@ -207,8 +208,17 @@ func (f *ackFollower) compare(ctx context.Context, consumer jetstream.Consumer, 
 	return nil
 }
 
+// told is when a note was told. What comes as it is told must not be old because
+// the server's clock is behind.
+func (f *ackFollower) told(meta *jetstream.MsgMetadata) time.Time {
+	if meta.Sequence.Stream > f.goal {
+		return time.Now()
+	}
+	return meta.Timestamp
+}
+
 // pass opens a note for hear.
-func (f *ackFollower) pass(payload []byte) {
+func (f *ackFollower) pass(payload []byte, told time.Time) {
 	message, err := wire.Open(f.buffer, payload)
 	note := &drainlinev1.AckNote{}
 	if err == nil {
@@ -222,5 +232,5 @@ func (f *ackFollower) pass(payload []byte) {
 		}
 		return
 	}
-	f.hear(note)
+	f.hear(note, told)
 }

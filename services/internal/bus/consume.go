@@ -33,6 +33,10 @@ type ConsumerOptions struct {
 	// Stage that dead letters are written for; empty for what only moves messages
 	// and never looks into them.
 	Stage string
+	// Buried, if there is one, is called with a message that is a dead letter because
+	// whoever takes it dies (ReasonCrashes), before it is acknowledged. Until it
+	// returns nothing else is handed out.
+	Buried func(ctx context.Context, d *Delivery)
 }
 
 // Consumer takes messages from a durable pull consumer that all instances of a

@@ -107,6 +107,9 @@ func (k *Consumer) bury(ctx context.Context, d *Delivery) {
 		return
 	}
 	k.log.Error("message is now a dead letter", "reason", ReasonCrashes, "id", d.ID)
+	if k.o.Buried != nil {
+		k.o.Buried(context.WithoutCancel(ctx), d) // nobody else will come to it
+	}
 	d.Ack()
 }
 

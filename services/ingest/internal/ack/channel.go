@@ -11,7 +11,7 @@ import (
 // channel is what is known of one channel of a token.
 type channel struct {
 	id      wire.ID
-	touched time.Duration // last sent on or asked about
+	touched time.Duration // last sent on, asked about or part of it settled
 
 	// Statuses in the order of their ids, which is nearly that of their age. Those
 	// that are dropped stay until they are half of it, so that dropping is cheap.
@@ -45,6 +45,11 @@ func (c *channel) first() *status {
 		return nil
 	}
 	return &c.statuses[c.head]
+}
+
+// waits reports whether events of a request are still on their way.
+func (c *channel) waits() bool {
+	return slices.ContainsFunc(c.statuses[c.head:], func(s status) bool { return !s.dropped && !s.complete() })
 }
 
 // insert adds a status whose id is neither there nor done.
@@ -94,15 +99,15 @@ func (s *channels) oldest() *channel {
 	return s.ends.newer
 }
 
-func (s *channels) add(id wire.ID) *channel {
-	c := &channel{id: id}
+func (s *channels) add(id wire.ID, now time.Duration) *channel {
+	c := &channel{id: id, touched: now}
 	s.byID[id] = c
 	s.link(c)
 	return c
 }
 
 func (s *channels) touch(c *channel, now time.Duration) {
-	c.touched = now
+	c.touched = max(c.touched, now)
 	c.unlink()
 	s.link(c)
 }

@@ -21,37 +21,39 @@ type waiter struct {
 	id      uint64
 }
 
-// Hear takes in what was told on the bus. It may be told again, and settled may
-// come before routed.
-func (x *Index) Hear(note *drainlinev1.AckNote) {
+// Hear takes in what was told on the bus, and when: what is read from there ages as
+// if it had been heard then. It may be told again, and settled may come before routed.
+func (x *Index) Hear(note *drainlinev1.AckNote, told time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.sweep()
+	at := min(told.Sub(x.start), time.Since(x.start)) // clocks differ
+	x.heard = max(x.heard, at)
+	x.sweep(at)
 	for _, r := range note.GetRouted() {
-		x.hearRouted(r)
+		x.hearRouted(r, at)
 	}
 	for _, b := range note.GetSettled() {
 		if id := wire.ToID(b); !id.IsZero() {
-			x.hearSettled(id)
+			x.hearSettled(id, at)
 		}
 	}
 	for _, a := range note.GetReported() {
-		x.hearReported(a)
+		x.hearReported(a, at)
 	}
 }
 
 // hearRouted adds what a part of a request has to wait for. A part that is told
 // again, because transform did a block again, waits for what was told both times.
-func (x *Index) hearRouted(r *drainlinev1.Routed) {
+func (x *Index) hearRouted(r *drainlinev1.Routed, at time.Duration) {
 	a := r.GetAck()
 	id := wire.ToID(a.GetChannel())
 	if id.IsZero() || a.GetParts() > maxParts || a.GetPart() >= a.GetParts() {
 		return // nobody knows what is missing: it is never true
 	}
-	c := x.touch(id)
+	c := x.touch(id, at)
 	s := c.find(a.GetId())
 	if s == nil {
-		if s = x.add(c, a); s == nil {
+		if s = x.add(c, a, at); s == nil {
 			return
 		}
 	}
@@ -65,7 +67,7 @@ func (x *Index) hearRouted(r *drainlinev1.Routed) {
 }
 
 // add makes a status, unless the id has been reported or there is no room.
-func (x *Index) add(c *channel, a *drainlinev1.Ack) *status {
+func (x *Index) add(c *channel, a *drainlinev1.Ack, at time.Duration) *status {
 	if c.done.has(a.GetId()) {
 		return nil
 	}
@@ -74,7 +76,7 @@ func (x *Index) add(c *channel, a *drainlinev1.Ack) *status {
 		return nil
 	}
 	x.pending++
-	return c.insert(newStatus(a.GetId(), a.GetParts(), x.now()))
+	return c.insert(newStatus(a.GetId(), a.GetParts(), at))
 }
 
 func (x *Index) await(c *channel, s *status, id wire.ID) {
@@ -94,8 +96,8 @@ func (x *Index) await(c *channel, s *status, id wire.ID) {
 	b.alive++
 }
 
-func (x *Index) hearSettled(id wire.ID) {
-	x.settled.add(id, x.now())
+func (x *Index) hearSettled(id wire.ID, at time.Duration) {
+	x.settled.add(id, at)
 	b := x.batches[id]
 	if b == nil {
 		return
@@ -104,16 +106,17 @@ func (x *Index) hearSettled(id wire.ID) {
 	for _, w := range b.waiters {
 		if s := w.channel.find(w.id); s != nil {
 			s.settle(id)
+			x.channels.touch(w.channel, at) // who waited has time to ask now
 		}
 	}
 }
 
-func (x *Index) hearReported(a *drainlinev1.Ack) {
-	c := x.channels.find(wire.ToID(a.GetChannel()))
+func (x *Index) hearReported(a *drainlinev1.Ack, at time.Duration) {
+	c := x.find(wire.ToID(a.GetChannel()), at)
 	if c == nil {
 		return
 	}
-	x.channels.touch(c, x.now())
+	x.channels.touch(c, at)
 	if s := c.find(a.GetId()); s != nil {
 		x.drop(c, s)
 	} else {
@@ -121,28 +124,53 @@ func (x *Index) hearReported(a *drainlinev1.Ack) {
 	}
 }
 
-// touch says that a channel is in use, and makes it if need be: at capacity in
-// the place of the one that was idle for longest.
-func (x *Index) touch(id wire.ID) *channel {
+// find returns a channel, or nil. One that is idle is forgotten: what is read from
+// the bus anew may have put it behind others that are not.
+func (x *Index) find(id wire.ID, now time.Duration) *channel {
 	c := x.channels.find(id)
-	if c == nil {
-		for oldest := x.channels.oldest(); oldest != nil && x.channels.len() >= x.bounds.Channels; oldest = x.channels.oldest() {
-			x.forget(oldest)
-		}
-		c = x.channels.add(id)
-	}
-	x.channels.touch(c, x.now())
-	for s := c.first(); s != nil && s.born+bus.AckAge < x.now(); s = c.first() {
-		x.counts.forgotten.Add(1)
-		x.drop(c, s)
+	if c != nil && x.quiet(c, now) && !c.waits() {
+		x.forget(c)
+		return nil
 	}
 	return c
 }
 
-// sweep forgets idle channels.
-func (x *Index) sweep() {
-	for c := x.channels.oldest(); c != nil && c.touched+x.bounds.Idle <= x.now(); c = x.channels.oldest() {
-		x.forget(c)
+// quiet reports whether a channel was not used for so long that it is idle, unless
+// something is on its way there.
+func (x *Index) quiet(c *channel, now time.Duration) bool { return c.touched+x.bounds.Idle <= now }
+
+// touch says that a channel is in use, and makes it if need be: at capacity in
+// the place of the one that was not used for longest.
+func (x *Index) touch(id wire.ID, now time.Duration) *channel {
+	c := x.find(id, now)
+	if c == nil {
+		for oldest := x.channels.oldest(); oldest != nil && x.channels.len() >= x.bounds.Channels; oldest = x.channels.oldest() {
+			x.forget(oldest)
+		}
+		c = x.channels.add(id, now)
+	}
+	x.use(c, now)
+	return c
+}
+
+// use says that a channel is in use, and drops what is too old there.
+func (x *Index) use(c *channel, now time.Duration) {
+	x.channels.touch(c, now)
+	for s := c.first(); s != nil && s.born+bus.AckAge < now; s = c.first() {
+		x.counts.forgotten.Add(1)
+		x.drop(c, s)
+	}
+}
+
+// sweep forgets idle channels. One that waits for a destination is as good as used:
+// its client may be sending, and asking, elsewhere.
+func (x *Index) sweep(now time.Duration) {
+	for c := x.channels.oldest(); c != nil && x.quiet(c, now); c = x.channels.oldest() {
+		if c.waits() {
+			x.use(c, now)
+		} else {
+			x.forget(c)
+		}
 	}
 }
 
@@ -167,5 +195,11 @@ func (x *Index) drop(c *channel, s *status) {
 	c.drop(s)
 }
 
-// now is the time since the index was made: it takes a third of a time.Time.
-func (x *Index) now() time.Duration { return time.Since(x.start) }
+// now is the time since the index was made: it takes a third of a time.Time. Until
+// what is on the bus has been read it is when what was read last was told.
+func (x *Index) now() time.Duration {
+	if x.isReady() {
+		return time.Since(x.start)
+	}
+	return x.heard
+}

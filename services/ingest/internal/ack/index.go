@@ -40,6 +40,11 @@ type Options struct {
 
 // Index gives ackIds and answers what became of them. It is for concurrent use.
 //
+// A channel is forgotten when it is idle: for so long nobody has sent on it or asked
+// here or been answered elsewhere, and nothing was settled. While events are on their
+// way there it is not, for up to bus.AckAge: its client may be talking to another
+// instance, and come to this one after an outage of Splunk's.
+//
 // A request takes 170 bytes or less while its events are on their way, and 60 when
 // they are settled; each channel takes about 150 beside.
 type Index struct {
@@ -56,6 +61,7 @@ type Index struct {
 	mu       sync.Mutex
 	bounds   config.Acks
 	channels channels
+	heard    time.Duration      // when the last note was told, in time since start
 	pending  int                // statuses in all channels
 	batches  map[wire.ID]*batch // that statuses wait for
 	settled  settled
@@ -93,7 +99,7 @@ func New(o Options) *Index {
 func newIndex(o Options) *Index {
 	x := &Index{
 		bus: o.Bus, log: o.Log, counts: newCounts(o.Metrics), start: time.Now(), ready: make(chan struct{}),
-		bounds: o.Config, channels: newChannels(), batches: map[wire.ID]*batch{},
+		heard: -bus.AckAge, bounds: o.Config, channels: newChannels(), batches: map[wire.ID]*batch{},
 	}
 	o.Metrics.Gauge("drainline_ingest_ack_channels", "{channel}", "Channels that were used of late.", func() int64 {
 		channels, _ := x.size()
@@ -110,7 +116,7 @@ func newIndex(o Options) *Index {
 func (x *Index) size() (channels, pending int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.sweep()
+	x.sweep(x.now())
 	return x.channels.len(), x.pending
 }
 
@@ -122,6 +128,15 @@ func (x *Index) follow(ctx context.Context) {
 	close(x.ready)
 	<-ctx.Done()
 	stop()
+}
+
+func (x *Index) isReady() bool {
+	select {
+	case <-x.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // Await waits until what is on the bus has been read. It fails when ctx ends
@@ -161,13 +176,14 @@ func (x *Index) Issue(ctx context.Context, token, channel string) (uint64, error
 func (x *Index) admit(id wire.ID) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.sweep()
-	c := x.channels.find(id)
+	now := x.now()
+	x.sweep(now)
+	c := x.find(id, now)
 	if x.pending >= x.bounds.Pending || c != nil && c.len() >= x.bounds.PendingPerChannel ||
 		c == nil && x.channels.len() >= x.bounds.Channels {
 		return ErrFull
 	}
-	x.touch(id)
+	x.touch(id, now)
 	return nil
 }
 
@@ -176,9 +192,7 @@ func (x *Index) admit(id wire.ID) error {
 // id, to whichever instance, is answered false, unless two ask at the same
 // moment. It fails with ErrUnready until what is on the bus has been read.
 func (x *Index) Query(ctx context.Context, token, channel string, ids []uint64) (map[uint64]bool, error) {
-	select {
-	case <-x.ready:
-	default:
+	if !x.isReady() {
 		return nil, ErrUnready
 	}
 	answer, reported := x.take(wire.ChannelID(token, channel), ids)
@@ -201,10 +215,11 @@ func (x *Index) take(id wire.ID, ids []uint64) (answer map[uint64]bool, reported
 	answer = make(map[uint64]bool, len(ids))
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.sweep()
-	c := x.channels.find(id)
+	now := x.now()
+	x.sweep(now)
+	c := x.find(id, now)
 	if c != nil {
-		x.touch(id)
+		x.use(c, now)
 	}
 	for _, ackID := range ids {
 		if answer[ackID] {

@@ -7,9 +7,10 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 )
 
-// maxParts bounds the parts of one request: far more than bodies have that
-// ingest takes.
-const maxParts = 1 << 15
+// maxParts bounds the parts of one request, for which there is a bit each. It is
+// more than any body has: of raw ones of 64 MiB, the largest, with max_event 1 KiB,
+// the smallest, one whose every other line is just too long has 195,848.
+const maxParts = 1 << 18
 
 // status is what is known of one request since the first of its parts was routed.
 type status struct {
@@ -17,7 +18,7 @@ type status struct {
 	waits   []wire.ID     // batches that are not settled
 	parts   *parts        // nil when all have been routed
 	born    time.Duration // when it was first heard of
-	total   uint16        // parts of the request
+	total   uint32        // parts of the request
 	dropped bool
 }
 
@@ -29,7 +30,7 @@ type parts struct {
 
 func newStatus(id uint64, total uint32, now time.Duration) status {
 	return status{
-		id: id, born: now, total: uint16(total),
+		id: id, born: now, total: total,
 		parts: &parts{heard: make([]uint64, (total+63)/64), left: int(total)},
 	}
 }
@@ -40,7 +41,7 @@ func (s *status) complete() bool { return s.parts == nil && len(s.waits) == 0 }
 // hear takes in that a part was routed. It reports false when it cannot be one of
 // this request.
 func (s *status) hear(part, total uint32) bool {
-	if uint32(s.total) != total {
+	if s.total != total {
 		return false
 	}
 	if s.parts == nil {

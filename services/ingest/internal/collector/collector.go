@@ -18,6 +18,7 @@ import (
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/ingest/internal/notice"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
@@ -36,7 +37,7 @@ type Acks interface {
 
 // Options are what a Collector works with.
 type Options struct {
-	Store door.Store
+	Store parcel.Store
 	// Healthy returns an error while nothing may be stored. Every request asks it,
 	// and waits.
 	Healthy func() error

@@ -27,6 +27,7 @@ import (
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
 	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -66,13 +67,13 @@ func settings() collector.Settings {
 // recorder keeps what a door stores.
 type recorder struct {
 	mu      sync.Mutex
-	parcels []*door.Parcel
+	parcels []*parcel.Parcel
 	fails   error
 	// until holds every parcel until it is closed; nil holds none.
 	until chan struct{}
 }
 
-func (s *recorder) Store(ctx context.Context, p *door.Parcel) error {
+func (s *recorder) Store(ctx context.Context, p *parcel.Parcel) error {
 	if s.until != nil {
 		select {
 		case <-s.until:
@@ -85,7 +86,7 @@ func (s *recorder) Store(ctx context.Context, p *door.Parcel) error {
 	if s.fails != nil {
 		return s.fails
 	}
-	kept := &door.Parcel{Shard: p.Shard, Repeatable: p.Repeatable}
+	kept := &parcel.Parcel{Shard: p.Shard, Repeatable: p.Repeatable}
 	for _, part := range p.Parts {
 		part.Request = proto.CloneOf(part.Request) // its body is borrowed
 		kept.Parts = append(kept.Parts, part)
@@ -95,7 +96,7 @@ func (s *recorder) Store(ctx context.Context, p *door.Parcel) error {
 }
 
 // take returns what came since the last time.
-func (s *recorder) take() []*door.Parcel {
+func (s *recorder) take() []*parcel.Parcel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parcels := s.parcels
@@ -175,7 +176,7 @@ func start(tb testing.TB, s collector.Settings) *fixture {
 		Store: f.store, Healthy: healthy, Trouble: func() error { return f.trouble },
 		Stopping: func() error { return f.stopping }, Acks: f.acks, Bodies: f.bodies,
 		Logplex: door.New(
-			door.Options{Store: f.store, Healthy: healthy, Counts: door.NewCounts(metrics), Log: log},
+			door.Options{Store: f.store, Healthy: healthy, Stopping: func() error { return f.stopping }, Counts: door.NewCounts(metrics), Log: log},
 			door.Settings{
 				Paths: []string{"/logs"}, Hold: s.Hold, MaxBody: 1 << 20, UnknownDrains: config.AcceptDrains,
 				Limits: config.Limits{Requests: 100, Compressed: 1 << 20, Upload: time.Minute},

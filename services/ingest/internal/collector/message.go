@@ -6,7 +6,7 @@ import (
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/trace"
 	"github.com/drainline/drainline/services/internal/hec"
 )
@@ -103,9 +103,9 @@ func (q *request) checkIndex(index string, event int) error {
 
 // parcel is a message as it goes on the bus. Its ids are random: HEC has nothing by
 // which to know a client's second try of a request from another request.
-func (q *request) parcel(m *message, ack *drainlinev1.Ack) *door.Parcel {
+func (q *request) parcel(m *message, ack *drainlinev1.Ack) *parcel.Parcel {
 	id := wire.RandomID()
-	p := &door.Parcel{Shard: q.token.Name + " " + q.client, Parts: make([]door.Part, len(m.pieces))}
+	p := &parcel.Parcel{Shard: q.token.Name + " " + q.client, Parts: make([]parcel.Part, len(m.pieces))}
 	facts := &drainlinev1.Facts{UserAgent: clip(q.http.UserAgent(), maxUserAgent), RemoteAddr: q.client}
 	traced, before := trace.Of(q.http.Header), 0
 	for i, piece := range m.pieces {
@@ -113,7 +113,7 @@ func (q *request) parcel(m *message, ack *drainlinev1.Ack) *door.Parcel {
 		if i > 0 {
 			part = wire.PartID(id, i)
 		}
-		p.Parts[i] = door.Part{ID: part, Frames: piece.events, Request: &drainlinev1.Request{
+		p.Parts[i] = parcel.Part{ID: part, Frames: piece.events, Request: &drainlinev1.Request{
 			Id: part[:], Door: drainlinev1.Door_DOOR_HEC, Credential: q.token.Name, Facts: facts,
 			ReceivedNs: q.received.UnixNano(), Trace: traced, Encoding: m.encoding, Body: piece.body,
 			FirstFrame: uint32(before), Defaults: m.defaults, Ack: ackOf(ack, i, len(m.pieces)),

@@ -10,7 +10,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
-	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/rate"
 	"github.com/drainline/drainline/services/internal/hec"
 )
@@ -118,7 +118,7 @@ type rules struct {
 
 func (s Settings) rules(rates rate.Bounds) *rules {
 	r := &rules{Settings: s}
-	r.Hold = max(s.Hold, door.LeastHold)
+	r.Hold = max(s.Hold, parcel.LeastHold)
 	bounds := make(map[string]config.Rate, len(s.Tokens))
 	for _, t := range s.Tokens {
 		r.tokens = append(r.tokens, newToken(t))

@@ -10,7 +10,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/body"
-	"github.com/drainline/drainline/services/ingest/internal/door"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
@@ -98,7 +98,7 @@ func tooLarge(limits body.Limits) error {
 func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.http.Context()), q.rules.Hold)
 	defer cancel()
-	if err := door.Await(ctx, c.Healthy); err != nil {
+	if err := parcel.Await(ctx, c.Healthy); err != nil {
 		return nil, err
 	}
 	a := hec.NewAnswer(hec.Success)

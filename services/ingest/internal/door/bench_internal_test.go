@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
 
 // accepting stores nothing.
 type accepting struct{}
 
-func (accepting) Store(context.Context, *Parcel) error { return nil }
+func (accepting) Store(context.Context, *parcel.Parcel) error { return nil }
 
 // sink is a ResponseWriter that costs nothing, so that what is measured is the door.
 type sink struct {

@@ -12,6 +12,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/notice"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
 
 // memory bounds the bodies of all requests at one time, in bytes. Where bodies may
@@ -20,12 +21,15 @@ const memory = 32 << 20
 
 // Options are what a Door works with.
 type Options struct {
-	Store Store
+	Store parcel.Store
 	// Healthy returns an error while nothing may be stored. It is called for every
 	// request.
 	Healthy func() error
-	Counts  *Counts
-	Log     *slog.Logger
+	// Stopping returns an error when senders had better go elsewhere, although what
+	// they send is still taken. Load balancers hear it.
+	Stopping func() error
+	Counts   *Counts
+	Log      *slog.Logger
 }
 
 // Door takes Heroku's log drains: it answers 204 once a request is stored.
@@ -66,7 +70,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !takesLogs && r.URL.Path != "/healthz":
 		answer(w, http.StatusNotFound, "no logs are taken on this path; below a path for logs, an app is named by up to 64 of a-z, A-Z, 0-9 and ._-")
 	case r.Method == http.MethodGet || r.Method == http.MethodHead: // load balancers ask
-		answer(w, http.StatusOK, "")
+		d.answerBalancer(w)
 	case !takesLogs:
 		w.Header().Set("Allow", "GET, HEAD")
 		answer(w, http.StatusMethodNotAllowed, "this path only says that the service lives")
@@ -92,6 +96,20 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *Door) Serve(w http.ResponseWriter, r *http.Request, s Sender) {
 	d.Counts.Requests.Add(1)
 	d.conclude(w, r, d.take(w, newRequest(r, d.rules.Load(), s)))
+}
+
+// Lent is how many bytes of memory bodies have now.
+func (d *Door) Lent() int64 { return d.bodies.Lent() }
+
+// answerBalancer says whether to send here. While nothing can be stored it says
+// yes: requests wait, where a balancer without anybody to send to would answer
+// 502 at once.
+func (d *Door) answerBalancer(w http.ResponseWriter) {
+	if err := d.Stopping(); err != nil {
+		answer(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, "")
 }
 
 // refusal is an answer that no retry can change.

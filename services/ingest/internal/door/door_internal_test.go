@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/logplex"
 )
 
@@ -101,7 +102,7 @@ func lossNotice(n int) []byte {
 	return logplex.AppendFrame(nil, 172, at, "host", "heroku", "logplex", text)
 }
 
-func cutBody(id wire.ID, body []byte) []Part {
+func cutBody(id wire.ID, body []byte) []parcel.Part {
 	frames, framed, _ := logplex.Check(body)
 	return cut(id, body, frames, framed)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/logplex"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
@@ -37,7 +38,7 @@ type shelf struct {
 	requests []*drainlinev1.Request
 }
 
-func (s *shelf) Store(_ context.Context, p *Parcel) error {
+func (s *shelf) Store(_ context.Context, p *parcel.Parcel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, part := range p.Parts {
@@ -56,14 +57,17 @@ func (s *shelf) take() []*drainlinev1.Request {
 	return taken
 }
 
-func newDoor(tb testing.TB, s Settings, store Store) *Door {
+// nothing is wrong.
+func nothing() error { return nil }
+
+func newDoor(tb testing.TB, s Settings, store parcel.Store) *Door {
 	tb.Helper()
 	metrics, err := telemetry.New()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return New(Options{
-		Store: store, Healthy: func() error { return nil }, Counts: NewCounts(metrics), Log: slog.New(slog.DiscardHandler),
+		Store: store, Healthy: nothing, Stopping: nothing, Counts: NewCounts(metrics), Log: slog.New(slog.DiscardHandler),
 	}, s)
 }
 

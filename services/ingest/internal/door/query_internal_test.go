@@ -33,7 +33,7 @@ func TestQuery(t *testing.T) {
 		{"a*b", "ab=1&axxb=2&a=3", "map[ab:1 axxb:2]"},
 		{"[*", "%5b=1&a=2", "map[]"},
 		{"token t* *", "token=secret&time=1", "map[time:1]"}, // HEC's token, where that is in the URL
-		{"env", "env=1;app=2", "map[]"}, // what is no parameter is skipped
+		{"env", "env=1;app=2", "map[]"},                      // what is no parameter is skipped
 	} {
 		f := newFields(strings.Fields(c.allowed))
 		if got := fmt.Sprint(f.query(&url.URL{RawQuery: c.query})); got != c.kept {

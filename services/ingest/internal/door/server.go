@@ -54,6 +54,9 @@ func NewServer(h http.Handler, logger *slog.Logger, limits config.Limits) *Serve
 // called after Serve has returned.
 func (s *Server) Wait() { s.open.Wait() }
 
+// Connections is how many are open.
+func (s *Server) Connections() int64 { return int64(len(s.slots)) }
+
 // track holds up net/http's loop of accepting while no slot is free: it reports
 // a new connection before it accepts the next.
 func (s *Server) track(_ net.Conn, state http.ConnState) {

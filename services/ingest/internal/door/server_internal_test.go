@@ -107,7 +107,7 @@ func TestUploadTimes(t *testing.T) {
 			counts := NewCounts(metrics)
 			synctest.Test(t, func(t *testing.T) {
 				logger := slog.New(slog.DiscardHandler)
-				d := New(Options{Counts: counts, Log: logger, Healthy: func() error { return nil }}, open())
+				d := New(Options{Counts: counts, Log: logger, Healthy: nothing, Stopping: nothing}, open())
 				p, stop := serve(t, NewServer(d, logger, limits))
 				conn, start := p.dial(), time.Now()
 				var sender sync.WaitGroup

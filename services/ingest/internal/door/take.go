@@ -11,6 +11,7 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/body"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/logplex"
 )
 
@@ -50,9 +51,9 @@ func (d *Door) take(w http.ResponseWriter, q *request) error {
 	if !q.over {
 		q.Rate.Spend(time.Now(), len(b.Bytes))
 	}
-	if time.Until(q.received.Add(q.rules.Hold)) < LeastHold {
+	if time.Until(q.received.Add(q.rules.Hold)) < parcel.LeastHold {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(base, LeastHold)
+		ctx, cancel = context.WithTimeout(base, parcel.LeastHold)
 		defer cancel()
 	}
 	return d.keep(ctx, q, b.Bytes)
@@ -76,7 +77,7 @@ func (d *Door) permit(q *request) error {
 // Nobody is refused for it, since that would lose the lines: who would have to
 // wait for too long is let in and marked.
 func (q *request) pace() {
-	most := max(0, time.Until(q.received.Add(q.rules.Hold-LeastHold)))
+	most := max(0, time.Until(q.received.Add(q.rules.Hold-parcel.LeastHold)))
 	wait, ok := q.Rate.Delay(time.Now(), 0, most)
 	if !ok {
 		wait, q.over = most, true
@@ -122,11 +123,11 @@ func (d *Door) keep(ctx context.Context, q *request, content []byte) error {
 	if q.unknown && q.rules.UnknownDrains == config.QuarantineDrains {
 		q.note(wire.MarkUnknownDrain)
 	}
-	parcel := q.parcel(content, frames, framed)
-	if err := Await(ctx, d.Healthy); err != nil {
+	p := q.parcel(content, frames, framed)
+	if err := parcel.Await(ctx, d.Healthy); err != nil {
 		return err
 	}
-	if err := d.Store.Store(ctx, parcel); err != nil {
+	if err := d.Store.Store(ctx, p); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	d.trouble.Passed()
