@@ -55,7 +55,9 @@ var hecKeys = slices.Concat(
 		},
 		{
 			path: hec + ".acks.pending", kind: count(10_000_000), def: "10000000",
-			doc: "The most requests whose fate nobody has asked for (limits.conf: max_number_of_acked_requests_pending_query).",
+			doc: "The most requests whose fate nobody has asked for (limits.conf: max_number_of_acked_requests_pending_query). Each " +
+				"takes about 170 bytes of memory, 300 on a channel of its own. The bus keeps about the latest 500,000 (128 MiB of " +
+				"notes): what is older is not known after a restart, and clients send it again.",
 		},
 		{
 			path: hec + ".acks.pending_per_channel", kind: count(10_000_000), def: "1000000",
@@ -63,7 +65,8 @@ var hecKeys = slices.Concat(
 		},
 		{
 			path: hec + ".acks.idle", kind: duration(time.Second, 24*time.Hour), def: "10m",
-			doc: "When a channel that nobody uses is forgotten, with all that is pending on it (inputs.conf: maxIdleTime).",
+			doc: "When a channel that nobody uses is forgotten, with all that is pending on it (inputs.conf: maxIdleTime). A channel " +
+				"with events that are still on their way is in use, for up to 24 hours.",
 		},
 		{
 			path: tokens,
@@ -117,7 +120,7 @@ var hecKeys = slices.Concat(
 		{
 			path: tokens + ".*.ack", kind: boolean(), def: off,
 			doc: "Gives every request an ackId, which turns true when its events have reached all destinations (useACK in inputs.conf). " +
-				"Clients must then send a channel.",
+				"Clients must then send a channel. The bus itself counts ackIds: while it is away they get 503, even with a spool.",
 		},
 		{
 			path: tokens + ".*.query_string_auth", kind: boolean(), def: off,

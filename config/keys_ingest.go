@@ -31,7 +31,8 @@ var ingestKeys = slices.Concat(
 		},
 		{
 			path: "ingest.spool", restart: true,
-			doc: "A small store beside ingest that takes requests while the bus cannot, and forwards them when it can.",
+			doc: "A small store beside ingest that takes requests while the bus cannot, and forwards them when it can. It does not help " +
+				"HEC tokens with ack: their ackIds come from the bus, so their clients get 503 meanwhile.",
 		},
 		{
 			path: "ingest.spool.dir", kind: optional(folderPath()),

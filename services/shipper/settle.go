@@ -45,4 +45,3 @@ func (d *destination) tellBuried(ctx context.Context, delivery *bus.Delivery) {
 		d.log.Warn("HEC clients may not be told that their events are a dead letter, and send them again", "id", delivery.ID, "error", err)
 	}
 }
-

@@ -11,6 +11,8 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/bustest"
 	"github.com/drainline/drainline/services/internal/topology"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
@@ -151,6 +153,33 @@ func TestDeadLettersAreSettled(t *testing.T) {
 	}
 	if n := len(f.letters()); n != 3 {
 		t.Errorf("%d dead letters", n)
+	}
+}
+
+// Nobody waits for a batch whose takers die of it, nor sends its events again for ever.
+func TestABatchThatKillsIsSettled(t *testing.T) {
+	t.Parallel()
+	for _, acknowledges := range []bool{true, false} {
+		t.Run(fmt.Sprint(acknowledges), func(t *testing.T) {
+			t.Parallel()
+			c := collect(t, splunk.Options{})
+			f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
+			if acknowledges {
+				f.acknowledge()
+			}
+			id := f.publishAwaited("splunk", 5)
+			bustest.Poison(t, f.conn, f.conn.Names().EventsStream("splunk"), wire.ShipperConsumer, wire.StageShipper, id)
+			f.start()
+			f.awaitAcked("splunk")
+			if letters := f.letters(); len(letters) != 1 || letters[0].GetReason() != bus.ReasonCrashes {
+				t.Errorf("dead letters: %v", letters)
+			}
+			if acknowledges {
+				f.wantTold(id)
+			} else if n := f.log.count("HEC clients"); n != 0 {
+				t.Errorf("%d lines in the log about nobody", n)
+			}
+		})
 	}
 }
 

@@ -21,9 +21,8 @@ type output struct {
 
 // counts say what became of one block's frames.
 type counts struct {
-	Requests int
-	Events   int
-	Bad      int // frames and other parts that are dead letters now
+	Events int
+	Bad    int // frames and other parts that are dead letters now
 	// Before and After are lines outside a drain's time.
 	Before, After int
 	// L10, L12 and L13 are messages that were lost before they reached us.
@@ -75,7 +74,6 @@ func (t *transformer) transform(block *drainlinev1.RawBlock) (output, error) {
 func (t *transformer) trim() { t.sealer.trim() }
 
 func (t *transformer) request(r *drainlinev1.Request) {
-	t.counts.Requests++
 	from := newSource(r)
 	if from.routed != nil {
 		t.routed = append(t.routed, from.routed)

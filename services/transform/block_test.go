@@ -167,7 +167,7 @@ func TestBatchesKeepWhereEventsComeFrom(t *testing.T) {
 		r.Trace = &drainlinev1.Trace{Traceparent: "00-1-1-01", Tracestate: "s=1"}
 	}, "<190>1 - host app web.1 - c")
 	out := transformed(t, []string{"a", "b"}, block(first, second))
-	if len(out.Batches) != 2 || out.Counts != (counts{Requests: 2, Events: 3}) {
+	if len(out.Batches) != 2 || out.Counts != (counts{Events: 3}) {
 		t.Fatalf("%d batches, counts %+v", len(out.Batches), out.Counts)
 	}
 	for i, destination := range []string{"a", "b"} {

@@ -42,11 +42,10 @@ func newDrain(c *config.Drain) *drain {
 	return d
 }
 
-// nanoseconds since 1970 end in the year 2262; a time that is further away, or not
-// set, is no bound.
+// nanoseconds since 1970 of a time that the configuration has bounded; one that is
+// not set is no bound.
 func nanoseconds(t time.Time, none int64) int64 {
-	const furthest = math.MaxInt64 / int64(time.Second)
-	if t.IsZero() || t.Unix() >= furthest || t.Unix() <= -furthest {
+	if t.IsZero() {
 		return none
 	}
 	return t.UnixNano()

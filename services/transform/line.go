@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"slices"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
@@ -54,8 +55,8 @@ func (l *lines) fill(e *wire.Event, m *logplex.Message, names *names) {
 	kind := names.kind(line.Kind)
 	process, dyno, code := names.word(line.Process), names.word(line.Dyno), names.word(line.Code)
 	*e = wire.Event{
-		TimeNS: m.Time, Host: or(l.metadata.host, app.text), Source: or(l.metadata.source, process.text),
-		Sourcetype: or(l.metadata.sourcetype, kind.sourcetype), Index: l.metadata.index, Text: m.Text,
+		TimeNS: m.Time, Host: cmp.Or(l.metadata.host, app.text), Source: cmp.Or(l.metadata.source, process.text),
+		Sourcetype: cmp.Or(l.metadata.sourcetype, kind.sourcetype), Index: l.metadata.index, Text: m.Text,
 		Fields: e.Fields[:0], Kind: kind.text, Code: code.text, Dyno: dyno.text, Process: process.text,
 		Facility: m.Facility, Severity: m.Severity,
 	}

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"slices"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
@@ -14,20 +15,13 @@ type metadata struct{ host, source, sourcetype, index string }
 // over is m, with what it leaves empty taken from lower.
 func (m metadata) over(lower metadata) metadata {
 	return metadata{
-		host: or(m.host, lower.host), source: or(m.source, lower.source),
-		sourcetype: or(m.sourcetype, lower.sourcetype), index: or(m.index, lower.index),
+		host: cmp.Or(m.host, lower.host), source: cmp.Or(m.source, lower.source),
+		sourcetype: cmp.Or(m.sourcetype, lower.sourcetype), index: cmp.Or(m.index, lower.index),
 	}
 }
 
 func (m metadata) set(e *wire.Event) {
 	e.Host, e.Source, e.Sourcetype, e.Index = m.host, m.source, m.sourcetype, m.index
-}
-
-func or(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }
 
 func defaultMetadata(d *drainlinev1.Defaults) metadata {

@@ -164,8 +164,10 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 		w.o.Log.Error("transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
 		routed := out.Routed
 		out = dead(d, reasonUnpublishable, err)
-		out.Routed = nowhere(routed)
-		err = w.store(ctx, d, out)
+		out.Routed = routed
+		if err = w.store(ctx, d, out); err == nil {
+			w.tellLost(ctx, routed)
+		}
 	}
 	if err != nil {
 		w.o.Log.Warn("transform: a block stays on the bus", "id", d.ID, "error", err)
@@ -178,12 +180,18 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 	w.totals.add(out)
 }
 
-// nowhere says of requests that none of their events is in a batch.
-func nowhere(routed []*drainlinev1.Routed) []*drainlinev1.Routed {
+// tellLost says of batches that requests were told to wait for that they are
+// settled: their events are in a dead letter.
+func (w *worker) tellLost(ctx context.Context, routed []*drainlinev1.Routed) {
+	var lost []wire.ID
 	for _, r := range routed {
-		r.Batches = nil
+		for _, batch := range r.GetBatches() {
+			lost = append(lost, wire.ToID(batch))
+		}
 	}
-	return routed
+	if err := w.o.Bus.TellSettled(ctx, lost); err != nil && w.untold.Due() {
+		w.o.Log.Error(untold, "error", err)
+	}
 }
 
 // store stores the dead letters first: a request whose events are all dead counts as
@@ -212,6 +220,8 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 	return nil
 }
 
+const untold = "transform: senders will not hear that their events are delivered, and send them again"
+
 // tell says where requests went whose senders will ask. Logs do not wait for it: a
 // sender that hears nothing sends them again. It fails only when ctx ends first.
 func (t *Transform) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
@@ -223,7 +233,7 @@ func (t *Transform) tell(ctx context.Context, routed []*drainlinev1.Routed) erro
 		return err
 	}
 	if t.untold.Due() {
-		t.o.Log.Error("transform: senders will not hear that their events are delivered, and send them again", "error", err)
+		t.o.Log.Error(untold, "error", err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
@@ -31,8 +32,12 @@ type running struct {
 
 func startService(t *testing.T, c *config.Config) *running {
 	t.Helper()
-	b := bustest.Start(t, c)
-	s, err := New(Options{Config: c, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
+	return startServiceOn(t, bustest.Start(t, c))
+}
+
+func startServiceOn(t *testing.T, b *bustest.Bus) *running {
+	t.Helper()
+	s, err := New(Options{Config: b.Config, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,14 +317,58 @@ func TestRoutesAreToldBeforeBatchesAreStored(t *testing.T) {
 func TestRoutesOfAnUnpublishableBlock(t *testing.T) {
 	t.Parallel()
 	r := startService(t, acknowledging(t))
-	told := r.follow(t)
 	r.limitMessages(t, r.conn.Names().EventsStream("splunk"))
-	r.publish(t, sealed(t, block(envelopes(awaited(5), `{"event":1}`))))
+	b := block(envelopes(awaited(5), `{"event":1}`))
+	r.publish(t, sealed(t, b))
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
-	bustest.Await(t, "the route is not taken back", func() bool {
-		batches, ok := told()[5]
-		return ok && len(batches) == 0
+	var settled []wire.ID
+	stop, err := r.conn.FollowAcks(t.Context(), func(n *drainlinev1.AckNote, _ time.Time) {
+		for _, id := range n.GetSettled() {
+			settled = append(settled, wire.ToID(id))
+		}
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if diff := cmp.Diff(routes(transformed(t, []string{"splunk"}, b))[5], settled); diff != "" || len(settled) == 0 {
+		t.Errorf("the batch that was never stored is not settled: %s", diff)
+	}
+}
+
+// Nobody waits for a block whose takers die of it, nor sends it again for ever.
+func TestRoutesOfABlockThatKills(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t, acknowledging(t))
+	conn := b.Connect("probe")
+	var ids []wire.ID
+	for _, payload := range [][]byte{
+		sealed(t, block(envelopes(awaited(5), `{"event":1}`), rawLines(nil, "x"), rawLines(awaited(6), "x"))),
+		sealed(t, numbered(1)), wire.Seal(nil, []byte("sealed, but no message")), []byte("x"),
+	} {
+		ids = append(ids, wire.RandomID())
+		m := bus.Msg{ID: ids[len(ids)-1], Subject: conn.Names().RawSubject("s0"), Payload: payload}
+		if err := conn.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bustest.Poison(t, conn, conn.Names().RawStream("s0"), wire.TransformConsumer, wire.StageTransform, ids...)
+	r := startServiceOn(t, b)
+	told := r.follow(t)
+	r.AwaitMessages(conn, conn.Names().RawStream("s0"), 0)
+	bustest.Await(t, "nobody is told", func() bool { return len(told()) > 0 })
+	if diff := cmp.Diff(map[uint64][]wire.ID{5: nil, 6: nil}, told(), cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	letters := r.DeadLetters(conn)
+	for _, letter := range letters {
+		if letter.GetReason() != bus.ReasonCrashes {
+			t.Errorf("dead letter: %v", letter)
+		}
+	}
+	if len(letters) != len(ids) {
+		t.Errorf("%d dead letters", len(letters))
+	}
 }
 
 // Senders are told nothing where nothing can be told, and their events go on.

@@ -217,6 +217,12 @@ func TestFollowAcksReplaysThenFollows(t *testing.T) {
 	for _, h := range []*heard{&empty, &full} {
 		h.awaitBatches(t, 0, before+after)
 	}
+	// What is replayed is as old as it is; what is told now is heard after that.
+	for i, m := range stored(t, s.admin(), testNames.AckStream()) {
+		if told := full.told[i]; i < before && !told.Equal(m.Time) || i >= before && !told.After(m.Time) {
+			t.Errorf("note %d of %v is said to be of %v", i, m.Time, told)
+		}
+	}
 }
 
 // What is told of many requests goes in notes that fit, and nothing is missing.

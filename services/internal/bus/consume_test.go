@@ -53,6 +53,11 @@ func startConsuming(t *testing.T, ackWait time.Duration) *consuming {
 
 func (c *consuming) consume(url string) *Consumer {
 	c.t.Helper()
+	return c.consumeAs(url, ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test"})
+}
+
+func (c *consuming) consumeAs(url string, as ConsumerOptions) *Consumer {
+	c.t.Helper()
 	o := testOptions(url)
 	o.Log = slog.New(slog.NewTextHandler(&c.log, nil))
 	conn, err := Connect(c.t.Context(), o)
@@ -60,7 +65,7 @@ func (c *consuming) consume(url string) *Consumer {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(conn.Close)
-	k := conn.Consume(ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test"})
+	k := conn.Consume(as)
 	c.t.Cleanup(k.Close)
 	return k
 }

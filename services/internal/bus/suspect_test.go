@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,27 @@ func TestASuspectIsNotBuriedUnderItsHolder(t *testing.T) {
 	eventually(t, "it is acknowledged", c.empty)
 	if c.dead() != 0 {
 		t.Errorf("%d dead letters", c.dead())
+	}
+}
+
+// Who has to know of a burial hears of it when the dead letter is kept and before the
+// message is gone.
+func TestABurialIsTold(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, poisoned)
+	c.fill(0, 1, 10)
+	c.refuse(1, suspectAfter+1)
+	c.noteOld(payload(0), noteTried)
+	buried := make(chan wire.ID, 2)
+	c.consumeAs(c.url(), ConsumerOptions{Stream: rawStream, Durable: durable, Stage: "test", Buried: func(ctx context.Context, d *Delivery) {
+		if c.dead() != 1 || c.empty() || ctx.Err() != nil {
+			t.Errorf("%d dead letters, the message is gone: %v, %v", c.dead(), c.empty(), ctx.Err())
+		}
+		buried <- d.ID
+	}})
+	eventually(t, "it is acknowledged", c.empty)
+	if id := <-buried; id != wire.PayloadID([]byte(payload(0))) || len(buried) != 0 {
+		t.Errorf("told of %v, and %d more", id, len(buried))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -25,14 +27,27 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // splunk are Splunk's own bounds.
 var splunk = config.Acks{Channels: 1_000_000, Pending: 10_000_000, PendingPerChannel: 1_000_000, Idle: 10 * time.Minute}
 
+type fatal interface{ Fatal(args ...any) }
+
 // deaf makes an index without a bus: a test tells it all that it hears.
-func deaf(t interface{ Fatal(args ...any) }, bounds config.Acks) *Index {
+func deaf(t fatal, bounds config.Acks) *Index {
+	x := reading(t, bounds)
+	close(x.ready)
+	return x
+}
+
+// reading makes an index without a bus that has not read yet what is there: that
+// ends when x.ready is closed.
+func reading(t fatal, bounds config.Acks) *Index {
 	m, err := telemetry.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return newIndex(Options{Config: bounds, Metrics: m})
 }
+
+// hear hears what is told now.
+func (x *Index) hear(note *drainlinev1.AckNote) { x.Hear(note, time.Now()) }
 
 func batchID(name string) wire.ID { return wire.PayloadID([]byte(name)) }
 
@@ -80,7 +95,7 @@ func TestWhatIsTrue(t *testing.T) {
 	hear := func(notes ...*drainlinev1.AckNote) step {
 		return func(x *Index, _ func(...uint64)) {
 			for _, n := range notes {
-				x.Hear(n)
+				x.hear(n)
 			}
 		}
 	}
@@ -154,10 +169,9 @@ func TestIdleChannelsAreForgotten(t *testing.T) {
 	const almost = 10*time.Minute - time.Second
 	use := map[string]func(x *Index){
 		"sent on here":        func(x *Index) { _ = x.admit(channelID("c")) },
-		"sent on elsewhere":   func(x *Index) { x.Hear(routed("c", 7, 0, 1, "g")) },
+		"sent on elsewhere":   func(x *Index) { x.hear(routed("c", 7, 0, 1)) },
 		"asked about here":    func(x *Index) { ask(x, "c", 99) },
-		"reported elsewhere":  func(x *Index) { x.Hear(reportedNote("c", 98)) },
-		"settled":             nil,
+		"reported elsewhere":  func(x *Index) { x.hear(reportedNote("c", 98)) },
 		"not used":            nil,
 		"another one is used": nil,
 	}
@@ -166,28 +180,195 @@ func TestIdleChannelsAreForgotten(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				x := deaf(t, splunk)
-				x.Hear(routed("c", 1, 0, 1, "a"))
+				x.hear(routed("c", 1, 0, 1))
 				time.Sleep(almost)
 				switch {
 				case touch != nil:
 					touch(x)
-				case name == "settled":
-					x.Hear(settledNote("a"))
 				case name == "another one is used":
 					ask(x, "d", 1)
 				}
 				time.Sleep(almost)
-				x.Hear(settledNote("a"))
 				if got := len(ask(x, "c", 1)) == 1; got != (touch != nil) {
 					t.Errorf("true is %v", got)
 				}
 				time.Sleep(time.Minute)
 				time.Sleep(almost)
-				if channels, pending := x.size(); channels != 0 || pending != 0 || len(x.batches) != 0 {
-					t.Errorf("%d channels, %d requests, %d batches are kept", channels, pending, len(x.batches))
-				}
+				wantNothing(t, x)
 			})
 		})
+	}
+}
+
+func wantNothing(t *testing.T, x *Index) {
+	t.Helper()
+	if channels, pending := x.size(); channels != 0 || pending != 0 || len(x.batches) != 0 {
+		t.Errorf("%d channels, %d requests, %d batches are kept", channels, pending, len(x.batches))
+	}
+}
+
+// A client that was with another instance finds here, after a long outage of Splunk's,
+// what it had sent before.
+func TestChannelsThatWaitAreNotIdle(t *testing.T) {
+	t.Parallel()
+	const outage = 20 * time.Hour
+	last := map[string]func(x *Index){
+		"a batch": func(x *Index) { x.hear(settledNote("a")) },
+		"a part":  func(x *Index) { x.hear(settledNote("a")); x.hear(routed("c", 1, 1, 2)) },
+		"nothing": func(*Index) {},
+	}
+	for name, end := range last {
+		for _, swept := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, swept: %v", name, swept), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					x := deaf(t, splunk)
+					x.hear(routed("c", 1, 0, 2, "a"))
+					if name != "a part" {
+						x.hear(routed("c", 1, 1, 2))
+					}
+					x.hear(routed("c", 2, 0, 1))
+					for range int(outage / time.Minute) {
+						time.Sleep(time.Minute)
+						if swept {
+							x.size()
+						}
+					}
+					end(x)
+					time.Sleep(splunk.Idle - time.Second)
+					want := []uint64{1, 2}
+					if name == "nothing" {
+						want = []uint64{2}
+					}
+					if got := ask(x, "c", 1, 2); !slices.Equal(got, want) {
+						t.Errorf("%v are true, want %v", got, want)
+					}
+					time.Sleep(bus.AckAge - outage)
+					x.size()
+					time.Sleep(splunk.Idle)
+					wantNothing(t, x)
+				})
+			})
+		}
+	}
+}
+
+// What waits counts for the bounds as ever.
+func TestWaitingChannelsFillTheIndex(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := deaf(t, config.Acks{Channels: 2, Pending: 9, PendingPerChannel: 9, Idle: time.Minute})
+		x.hear(routed("c", 0, 0, 1, "a"))
+		x.hear(routed("d", 0, 0, 1, "a"))
+		time.Sleep(time.Hour)
+		if err := x.admit(channelID("e")); err != ErrFull { //nolint:errorlint // nothing wraps it
+			t.Errorf("outcome %v", err)
+		}
+		x.hear(settledNote("a"))
+		time.Sleep(time.Minute)
+		if err := x.admit(channelID("e")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// note is a note and when it was told.
+type note struct {
+	after time.Duration
+	note  *drainlinev1.AckNote
+}
+
+// What is read from the bus after a restart is as old as it is.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	const m, h = time.Minute, time.Hour
+	for _, c := range []struct {
+		name  string
+		notes []note
+		want  []uint64
+	}{
+		{"settled of late", []note{{-5 * m, routed("c", 1, 0, 1, "a")}, {-4 * m, settledNote("a")}}, []uint64{1}},
+		{"nobody asked in time", []note{{-20 * h, routed("c", 1, 0, 1, "a")}, {m - 20*h, settledNote("a")}}, nil},
+		{"settled late", []note{{-20 * h, routed("c", 1, 0, 1, "a")}, {-9 * m, settledNote("a")}}, []uint64{1}},
+		{"settled late, and nobody asked", []note{{-20 * h, routed("c", 1, 0, 1, "a")}, {-11 * m, settledNote("a")}}, nil},
+		{"on its way for an hour", []note{{-h, routed("c", 1, 0, 1, "a")}, {0, settledNote("a")}}, []uint64{1}},
+		{"too old", []note{{-25 * h, routed("c", 1, 0, 1, "a")}, {0, settledNote("a")}}, nil},
+		{"the channel is in use", []note{{-15 * m, routed("c", 1, 0, 1)}, {-9 * m, routed("c", 2, 0, 1)}}, []uint64{1, 2}},
+		{"the channel is in use again", []note{{-15 * m, routed("c", 1, 0, 1)}, {-4 * m, routed("c", 2, 0, 1)}}, []uint64{2}},
+		{"its number is given again", []note{{-20 * h, routed("c", 1, 0, 1)}, {-m, routed("c", 1, 0, 1, "a")}}, nil},
+	} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, again: %v", c.name, again), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					x := reading(t, splunk)
+					if again { // the bus has lost what it had, and others are in use
+						close(x.ready)
+						_ = x.admit(channelID("other"))
+					}
+					for n, told := range c.notes {
+						if n > 0 && !again {
+							_ = x.admit(channelID("other"))
+							x.size()
+						}
+						x.Hear(told.note, time.Now().Add(told.after))
+					}
+					if !again {
+						close(x.ready)
+					}
+					if got := ask(x, "c", 1, 2); !slices.Equal(got, c.want) {
+						t.Errorf("%v are true, want %v", got, c.want)
+					}
+					x.hear(routed("d", 0, 0, 1))
+					time.Sleep(splunk.Idle)
+					x.size()
+					time.Sleep(bus.AckAge + splunk.Idle)
+					x.size()
+					time.Sleep(splunk.Idle)
+					wantNothing(t, x)
+				})
+			})
+		}
+	}
+}
+
+// A server whose clock is ahead keeps nothing for longer.
+func TestReplayOfTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := reading(t, splunk)
+		x.Hear(routed("c", 1, 0, 1), time.Now().Add(time.Hour))
+		x.Hear(routed("d", 1, 0, 1), time.Now().Add(time.Hour))
+		close(x.ready)
+		if got := ask(x, "c", 1); len(got) != 1 {
+			t.Error("it is not true")
+		}
+		time.Sleep(splunk.Idle)
+		wantNothing(t, x)
+	})
+}
+
+// The bound of parts holds for every configuration.
+func TestEveryBodyHasRoomForItsParts(t *testing.T) {
+	t.Parallel()
+	const maxBody, maxEvent = 64 << 20, 1 << 10 // the most and the least that config allows
+	lines := "x\n" + strings.Repeat("y", maxEvent+1) + "\n"
+	total := uint32(0)
+	for range hec.Parts([]byte(strings.Repeat(lines, maxBody/len(lines)+1)[:maxBody]), wire.MaxBlock, maxEvent) {
+		total++
+	}
+	if total < 190_000 || total > maxParts {
+		t.Fatalf("%d parts", total)
+	}
+	x := deaf(t, splunk)
+	for part := range uint32(maxParts) {
+		if got := ask(x, "c", 1); len(got) > 0 {
+			t.Fatalf("true after %d parts", part)
+		}
+		x.hear(routed("c", 1, part, maxParts))
+	}
+	if got := ask(x, "c", 1); len(got) != 1 {
+		t.Error("it is never true")
 	}
 }
 
@@ -196,16 +377,16 @@ func TestOldRequestsAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		x := deaf(t, splunk)
-		x.Hear(routed("c", 1, 0, 1, "a"))
+		x.hear(routed("c", 1, 0, 1, "a"))
 		for x.now() <= bus.AckAge {
 			if got := ask(x, "c", 1, 2); len(got) > 0 {
 				t.Fatal(got)
 			}
 			time.Sleep(splunk.Idle / 2)
 		}
-		x.Hear(routed("c", 2, 0, 1))
-		x.Hear(routed("c", 1, 0, 1))
-		x.Hear(settledNote("a"))
+		x.hear(routed("c", 2, 0, 1))
+		x.hear(routed("c", 1, 0, 1))
+		x.hear(settledNote("a"))
 		if got := ask(x, "c", 1, 2); !slices.Equal(got, []uint64{2}) {
 			t.Errorf("%v are true", got)
 		}
@@ -229,31 +410,31 @@ func TestBounds(t *testing.T) {
 	}
 	admit("d", ErrFull)
 	for id := range uint64(4) {
-		x.Hear(routed("a", id, 0, 1, "x"))
+		x.hear(routed("a", id, 0, 1, "x"))
 	}
 	admit("a", ErrFull)
 	admit("b", nil)
-	x.Hear(settledNote("x"))
+	x.hear(settledNote("x"))
 	if got := ask(x, "a", 0, 1, 2, 3); !slices.Equal(got, []uint64{0, 1, 2}) {
 		t.Errorf("%v are true: the fourth is over the bound", got)
 	}
 	admit("a", nil)
 	for id := range uint64(3) {
-		x.Hear(routed("b", id, 0, 1, "y"))
-		x.Hear(routed("c", id, 0, 1, "y"))
+		x.hear(routed("b", id, 0, 1, "y"))
+		x.hear(routed("c", id, 0, 1, "y"))
 	}
 	admit("a", ErrFull)
 	if _, pending := x.size(); pending != 5 {
 		t.Errorf("%d requests are pending", pending)
 	}
 	// What others let in takes the place of what is idle.
-	x.Hear(routed("e", 0, 0, 1))
-	x.Hear(settledNote("y"))
+	x.hear(routed("e", 0, 0, 1))
+	x.hear(settledNote("y"))
 	if got := ask(x, "b", 0, 1, 2); len(got) != 3 {
 		t.Errorf("%v are true", got)
 	}
 	for n := range 10 {
-		x.Hear(routed(fmt.Sprint(n), 0, 0, 1))
+		x.hear(routed(fmt.Sprint(n), 0, 0, 1))
 	}
 	if channels, pending := x.size(); channels != 3 || pending != 3 {
 		t.Errorf("%d channels, %d requests", channels, pending)
@@ -334,13 +515,13 @@ func TestMemory(t *testing.T) {
 	}
 	id := uint64(0)
 	take("a request on its way", 250, func(n string) {
-		x.Hear(routed("c", id, 0, 1, "own batch "+n))
+		x.hear(routed("c", id, 0, 1, "own batch "+n))
 		id++
 	})
-	take("a channel with one", 450, func(n string) { x.Hear(routed(n, 0, 0, 1, "batch "+n)) })
+	take("a channel with one", 450, func(n string) { x.hear(routed(n, 0, 0, 1, "batch "+n)) })
 	before := heap()
 	for n := range many {
-		x.Hear(settledNote("own batch "+strconv.Itoa(n), "batch "+strconv.Itoa(n)))
+		x.hear(settledNote("own batch "+strconv.Itoa(n), "batch "+strconv.Itoa(n)))
 	}
 	x.settled, x.batches = settled{}, map[wire.ID]*batch{} // maps do not shrink
 	if each := (heap() - before) / (2 * many); each > -60 {

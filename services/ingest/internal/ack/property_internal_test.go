@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -83,7 +84,7 @@ func truth(notes []*drainlinev1.AckNote) map[request]bool {
 // advance lets an instance hear the next n notes.
 func (w *world) advance(i *instance, n int) {
 	for ; n > 0 && i.heard < len(w.notes); n-- {
-		i.index.Hear(w.notes[i.heard])
+		i.index.hear(w.notes[i.heard])
 		i.heard++
 	}
 }
@@ -174,5 +175,50 @@ func (w *world) finish(t *rapid.T) {
 				t.Fatalf("request %v is true at last", r)
 			}
 		}
+	}
+}
+
+// An index that reads what was told knows what one knows that heard it then.
+func TestReplayIsHearing(t *testing.T) {
+	t.Parallel()
+	pauses := []time.Duration{0, time.Second, splunk.Idle / 2, splunk.Idle - time.Second, splunk.Idle, 3 * time.Hour}
+	rapid.Check(t, func(t *rapid.T) {
+		there, later := deaf(t, splunk), reading(t, splunk)
+		var notes []note
+		for range rapid.IntRange(1, 60).Draw(t, "notes") {
+			pause := rapid.SampledFrom(pauses).Draw(t, "pause")
+			there.start = there.start.Add(-pause)
+			n, now := anyNote(t), time.Now()
+			there.Hear(n, now)
+			notes = append(notes, note{now.Sub(there.start), n})
+		}
+		later.start = there.start
+		sent := rapid.IntRange(0, len(notes)).Draw(t, "sent")
+		for i, n := range notes {
+			if i == sent { // the door is open meanwhile
+				_ = later.admit(channelID("e"))
+			}
+			later.Hear(n.note, later.start.Add(n.after))
+		}
+		close(later.ready)
+		for _, channel := range []string{"c", "d"} {
+			want, got := ask(there, channel, 0, 1, 2, 3), ask(later, channel, 0, 1, 2, 3)
+			if !slices.Equal(got, want) {
+				t.Fatalf("channel %s: %v are true, want %v", channel, got, want)
+			}
+		}
+	})
+}
+
+func anyNote(t *rapid.T) *drainlinev1.AckNote {
+	r := rapid.SampledFrom(requests()).Draw(t, "request")
+	switch rapid.IntRange(0, 4).Draw(t, "note") {
+	case 0, 1:
+		to := rapid.SliceOfNDistinct(rapid.SampledFrom(batchNames()), 0, 2, rapid.ID).Draw(t, "batches")
+		return routed(r.channel, r.id, rapid.Uint32Range(0, r.parts()-1).Draw(t, "part"), r.parts(), to...)
+	case 2, 3:
+		return settledNote(rapid.SampledFrom(batchNames()).Draw(t, "settled"))
+	default:
+		return reportedNote(r.channel, r.id)
 	}
 }

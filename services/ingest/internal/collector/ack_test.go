@@ -61,8 +61,12 @@ func TestAckTrouble(t *testing.T) {
 	}
 	f.acks.fails = nil
 	f.wantPostponed("too much", f.post(ackPath+target, ackToken, strings.Repeat(" ", 8<<20+1)), 503, busy, "5")
-	if unanswered, unavailable := f.counts.Unanswered.Load(), f.counts.Unavailable.Load(); unanswered != 2 || unavailable != 1 {
-		t.Errorf("counted %d and %d", unanswered, unavailable)
+	if acks, storage := f.counts.Acks.Load(), f.counts.Unavailable.Load(); acks != 3 || storage != 0 {
+		t.Errorf("counted %d, and %d of storage", acks, storage)
+	}
+	log := f.log.String()
+	if !strings.Contains(log, "cannot be given an ackId") || strings.Contains(log, "cannot be stored") {
+		t.Error(log)
 	}
 }
 

@@ -70,7 +70,7 @@ type Collector struct {
 	draining atomic.Bool
 	trouble  *notice.Trouble
 
-	refused, foreign, unanswered notice.Seldom
+	refused, foreign, unanswered, unnumbered notice.Seldom
 }
 
 // New makes a Collector.
@@ -217,7 +217,7 @@ func (c *Collector) refuse(w http.ResponseWriter, q *request, e endpoint, err er
 		c.Counts.Cut.Add(1)
 		panic(http.ErrAbortHandler)
 	case e == ack:
-		c.Counts.Unanswered.Add(1)
+		c.Counts.Acks.Add(1)
 		if n, ok := c.unanswered.Speak(); ok {
 			c.Log.Warn("what became of requests cannot be told, clients are told to ask again", "error", err, "requests", n)
 		}

@@ -21,9 +21,10 @@ type Counts struct {
 	Logplex, StrayIndexes *telemetry.Counter
 	// Unavailable are requests that could not be stored in time, Crowded those that
 	// were one too many at a time, OverRate those over the rate of their token, and
-	// Draining those that came too late. Unanswered are requests to the ack endpoint
-	// for which nothing was known in time. Clients send all of them again.
-	Unavailable, Crowded, OverRate, Draining, Unanswered *telemetry.Counter
+	// Draining those that came too late. Acks are requests to the ack endpoint for which
+	// nothing was known in time, and those with events that could be given no ackId.
+	// Clients send all of them again.
+	Unavailable, Crowded, OverRate, Draining, Acks *telemetry.Counter
 	// Cut are requests whose upload broke off or took too long.
 	Cut *telemetry.Counter
 	// Requests that were refused for good: by token, channel, content encoding, size,
@@ -55,7 +56,7 @@ func NewCounts(m *telemetry.Metrics) *Counts {
 		Crowded:      deferred("requests"),
 		OverRate:     deferred("rate"),
 		Draining:     deferred("draining"),
-		Unanswered:   deferred("acks"),
+		Acks:         deferred("acks"),
 		Token:        refused("token"),
 		Channel:      refused("channel"),
 		Unsupported:  refused("encoding"),

@@ -55,6 +55,16 @@ func (c *Collector) take(w http.ResponseWriter, q *request, e endpoint) ([]byte,
 	return c.keep(q, m, channel)
 }
 
+// unacknowledged says that a request can be given no ackId: nothing is wrong with
+// where logs are stored.
+func (c *Collector) unacknowledged(err error) error {
+	c.Counts.Acks.Add(1)
+	if n, ok := c.unnumbered.Speak(); ok {
+		c.Log.Warn("requests cannot be given an ackId, clients are told to send them again", "error", err, "requests", n)
+	}
+	return &busyError{hec.ServerBusy, pause, "there is no ackId"}
+}
+
 func (c *Collector) overRate(wait time.Duration) error {
 	c.Counts.OverRate.Add(1)
 	return &busyError{hec.QueueFull, wait, "the token is over its rate"}
@@ -106,7 +116,7 @@ func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error)
 	if channel != "" {
 		id, err := c.Acks.Issue(ctx, q.token.Name, channel)
 		if err != nil {
-			return nil, fmt.Errorf("ackId: %w", err)
+			return nil, c.unacknowledged(err)
 		}
 		a.AckID = int64(id)
 		of := wire.ChannelID(q.token.Name, channel)
