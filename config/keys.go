@@ -161,5 +161,5 @@ var (
 )
 
 // isURLPath takes paths as net/http's router sees them: it would redirect
-// any other spelling, and Logplex does not follow.
-func isURLPath(s string) bool { return urlPath.MatchString(s) && path.Clean(s) == s }
+// any other spelling, and Logplex does not follow. /healthz is for load balancers.
+func isURLPath(s string) bool { return urlPath.MatchString(s) && path.Clean(s) == s && s != "/healthz" }

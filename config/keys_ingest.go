@@ -67,7 +67,7 @@ var logplexKeys = slices.Concat(
 	[]key{
 		{
 			path: "ingest.logplex.paths",
-			kind: listOf("a list of different URL paths that begin with / and do not end with it, at least one", 1, as(isURLPath)),
+			kind: listOf("a list of different URL paths other than /healthz that begin with / and do not end with it, at least one", 1, as(isURLPath)),
 			def:  "/logs,/events,/heroku/api/v1/drain",
 			doc: "The paths that take logs: Drainline's own, Vector's, and the one of Alloy and Promtail, so that a drain moves " +
 				"over by its host. One more segment is the app's name: /logs/shop.",

@@ -256,7 +256,7 @@ func TestURLPath(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{
 		"/": true, "/logs": true, "/heroku/api/v1/drain": true, "/a.b~c-d_e": true,
-		"": false, "logs": false, "/logs/": false, "//logs": false, "/a/../b": false, "/{app}": false, "/a b": false, "/a?b": false,
+		"": false, "logs": false, "/logs/": false, "/healthz": false, "//logs": false, "/a/../b": false, "/{app}": false, "/a b": false, "/a?b": false,
 	} {
 		if got := isURLPath(in); got != want {
 			t.Errorf("%q: %v, want %v", in, got, want)

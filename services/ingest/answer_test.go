@@ -48,6 +48,9 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"POST", "/logs", 204, ""},
 		{"POST", "/logs/", 204, ""},
+		{"POST", "/logs/shop/", 204, ""},
+		{"POST", "/logs//", 404, ""},
+		{"POST", "/logs/shop//", 404, ""},
 		{"POST", "/logs/shop", 204, ""},
 		{"POST", "/logs/Shop_1.eu-2", 204, ""},
 		{"POST", "/logs/" + strings.Repeat("a", 64), 204, ""},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,16 +53,16 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 	eventually(t, "there is room again", func() bool { return i.post(h, large) == 204 })
 }
 
-// What is only announced takes no room.
+// What is announced and does not come takes no room.
 func TestAnnouncedBodiesHinderNobody(t *testing.T) {
 	t.Parallel()
-	for _, announced := range []int{256 << 10, 8 << 20} {
-		t.Run(strconv.Itoa(announced), func(t *testing.T) {
+	for _, c := range []struct{ announced, sent int }{{256 << 10, 0}, {256 << 10, 10}, {8 << 20, 0}, {8 << 20, 10}} {
+		t.Run(fmt.Sprintf("%d of %d bytes", c.sent, c.announced), func(t *testing.T) {
 			t.Parallel()
 			i, _ := start(t)
 			const hogs = 100
 			for range hogs {
-				hog(t, i.addr, announced, 0)
+				hog(t, i.addr, c.announced, c.sent)
 			}
 			eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == hogs })
 			for _, frames := range []int{1, 1000, 50_000} {

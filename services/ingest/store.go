@@ -42,7 +42,9 @@ func newStore(ctx context.Context, b *bus.Conn, shards int, spool *spool.Spool, 
 	}
 	for n := range max(shards, 1) {
 		shard := wire.Shard(n)
-		recall(ctx, b, b.Names().RawStream(shard), s.index, log)
+		if !b.Away() {
+			recall(ctx, b, b.Names().RawStream(shard), s.index, log)
+		}
 		s.writers = append(s.writers, bus.NewBlockWriter(b, shard, fallback)) //nolint:contextcheck // it lives until it is closed
 	}
 	return s, nil

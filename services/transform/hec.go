@@ -48,9 +48,7 @@ func (t *transformer) envelopeDefaults(r *drainlinev1.Request) wire.Event {
 
 func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request, defaults *wire.Event) {
 	fields := e.AppendFields(t.event.Fields[:0])
-	if len(r.GetMarks()) > 0 { // a mark is ours to make
-		fields = slices.DeleteFunc(fields, func(f wire.Field) bool { return f.Name == wire.MarkField })
-	}
+	fields = slices.DeleteFunc(fields, func(f wire.Field) bool { return f.Name == wire.MarkField }) // which is ours to set
 	t.event = wire.Event{TimeNS: defaults.TimeNS, Fields: appendUnder(fields, defaults.Fields)}
 	if e.HasTime {
 		t.event.TimeNS = e.TimeNS

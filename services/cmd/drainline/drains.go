@@ -93,13 +93,16 @@ func (i *drainsImport) readFile(cmd *cobra.Command, name string) (err error) {
 // them.
 func (i *drainsImport) read(r io.Reader, name string, skipped io.Writer) error {
 	decoder := json.NewDecoder(r)
-	for {
+	for first := true; ; first = false {
 		var list []herokuDrain
 		err := decoder.Decode(&list)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && !first {
 			return nil
 		}
-		if err != nil {
+		if err == nil && list == nil {
+			err = errors.New("null is no list")
+		}
+		if err != nil { // also where there is nothing: heroku has failed, and the drains of before are still there
 			return fmt.Errorf("%s: not what `heroku drains --json` prints: %w", name, err)
 		}
 		for n, d := range list {
@@ -112,8 +115,11 @@ func (i *drainsImport) read(r io.Reader, name string, skipped io.Writer) error {
 
 // add takes a drain unless it is there already.
 func (i *drainsImport) add(d herokuDrain) error {
-	if d.Token == "" {
+	switch {
+	case d.Token == "":
 		return errors.New("it has no token")
+	case strings.Contains(d.Token, "://"):
+		return errors.New("its token is a URL, which may have a secret")
 	}
 	if err := (config.Drain{Token: d.Token}).Check(); err != nil {
 		return err

@@ -92,7 +92,7 @@ func TestDrainsImportLoads(t *testing.T) {
 		"no token":            {`[{"url":"https://a"},{"token":""},{"token":"d.3"}]`, tokens("d.3"), 2},
 		"unknown keys":        {`[{"token":"d.3","app":{"id":"x"},"extended":[1]}]`, tokens("d.3"), 0},
 		"none":                {"[]", nil, 0},
-		"nothing":             {"", nil, 0},
+		"a URL for a token":   {`[{"token":"https://u:secret@h"},{"token":"d.3"}]`, tokens("d.3"), 1},
 	} {
 		written, skipped, err := importDrains(t, c.input, "--app", "007")
 		if err != nil {
@@ -144,6 +144,8 @@ func TestDrainsImportErrors(t *testing.T) {
 		"index: Web: must be empty or 1 to 255":      {herokuJSON, []string{"--index", "Web"}},
 		"standard input: not what `heroku drains":    {`{"token":"d.1"}`, nil},
 		"unexpected EOF":            {`[{"token":"d.1"}`, nil},
+		": EOF":                     {"", nil},
+		"null is no list":           {"null", nil},
 		"no such file or directory": {"", []string{"none.json"}},
 	} {
 		got, _, err := importDrains(t, c.input, c.args...)

@@ -29,6 +29,10 @@ const (
 	reconnectWait  = 100 * time.Millisecond
 	reconnectTries = -1
 
+	// patientWait is how long the patient wait for the first answer: senders wait
+	// for them.
+	patientWait = time.Second
+
 	// denialTime is how long a denial counts. What is tried on is denied again
 	// sooner; what was a try once must not hold back a service for ever.
 	denialTime = time.Minute
@@ -52,8 +56,8 @@ type Options struct {
 	CredsFile      string
 	TLS            *tls.Config
 	ConnectTimeout time.Duration
-	// Patient has Connect return after ConnectTimeout although no server answers: it
-	// is tried on, for those that have somewhere to put things meanwhile.
+	// Patient has Connect return after a second although no server answers: it is
+	// tried on, for those that have somewhere to put things meanwhile.
 	Patient bool
 	Log     *slog.Logger
 }
@@ -194,7 +198,11 @@ func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) e
 		return fmt.Errorf("%s: %w", c.where(o), err)
 	}
 	c.js = js
-	wait, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
+	limit := o.ConnectTimeout
+	if o.Patient {
+		limit = min(limit, patientWait)
+	}
+	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
 	case <-up:

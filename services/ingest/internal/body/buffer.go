@@ -14,7 +14,10 @@ const (
 	// measure and not kept.
 	smallest = 4 << 10
 	sizes    = 9
-	// growth is how much larger a buffer the next one of a body is.
+	// ordinary is the longest body that gets all its memory when its beginning has
+	// come, in bytes. Logplex sends about 100 KiB at most.
+	ordinary = 256 << 10
+	// growth is how much larger than a buffer the next one of a longer body is.
 	growth = 4
 )
 
@@ -74,7 +77,7 @@ func (b *buffers) grow(ctx context.Context, full *Body, most int) (*Body, error)
 		full.large = room
 	}
 	n := min(growth*len(full.memory), most)
-	if class, _ := sizeOf(n); class == sizes {
+	if class, _ := sizeOf(n); class == sizes || most <= ordinary {
 		n = most
 	}
 	larger := b.take(n)

@@ -35,14 +35,9 @@ type Limits struct {
 // nothing.
 const stalled = 5 * time.Second
 
-const (
-	// ordinary is the longest body that gets all its memory before its first byte.
-	// Logplex sends about 100 KiB at most.
-	ordinary = 256 << 10
-	// beginning is the first buffer of a body that is longer, or does not say how
-	// long it is: it gets more when this much has come. Both in bytes.
-	beginning = 64 << 10
-)
+// beginning is the first buffer of a body, in bytes: it gets more when this much
+// has come. Whoever announces a body and sends little of it keeps little memory.
+const beginning = 16 << 10
 
 // inflaters are gzip readers to be used again: one is 40 KiB.
 type inflaters struct{ pool sync.Pool }
@@ -79,11 +74,9 @@ func (r *Reader) Read(ctx context.Context, w http.ResponseWriter, q *http.Reques
 	case gzipped:
 		body, err = r.inflate(ctx, u, limit)
 	case length < 0:
-		body, err = r.fill(ctx, u, beginning, limit)
-	case length <= ordinary:
-		body, err = r.fill(ctx, u, int(length), int(length))
+		body, err = r.fill(ctx, u, limit)
 	default:
-		body, err = r.fill(ctx, u, beginning, int(length))
+		body, err = r.fill(ctx, u, int(length))
 	}
 	if err != nil {
 		return nil, u.reason(err)
@@ -101,13 +94,13 @@ func (r *Reader) inflate(ctx context.Context, u *upload, limit int) (*Body, erro
 		return nil, err
 	}
 	defer r.inflaters.pool.Put(inflater)
-	return r.fill(ctx, inflater, beginning, limit)
+	return r.fill(ctx, inflater, limit)
 }
 
-// fill reads source to its end, first bytes into one buffer and the rest, if
+// fill reads source to its end, its beginning into one buffer and the rest, if
 // there is more, into larger ones. There may be no more than most bytes.
-func (r *Reader) fill(ctx context.Context, source io.Reader, first, most int) (*Body, error) {
-	body, err := r.buffers.lend(ctx, min(first, most))
+func (r *Reader) fill(ctx context.Context, source io.Reader, most int) (*Body, error) {
+	body, err := r.buffers.lend(ctx, min(beginning, most))
 	if err != nil {
 		return nil, err
 	}

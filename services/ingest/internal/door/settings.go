@@ -110,6 +110,8 @@ const maxName = 64
 
 // route finds the log path that p is, and the app that p names below it.
 func (r *rules) route(p string) (app string, ok bool) {
+	// A drain URL with a slash too many is no reason to drop every batch it sends.
+	p = strings.TrimSuffix(p, "/")
 	if slices.Contains(r.Paths, p) {
 		return "", true
 	}
@@ -117,9 +119,8 @@ func (r *rules) route(p string) (app string, ok bool) {
 	if slash < 0 || !slices.Contains(r.Paths, p[:slash]) {
 		return "", false
 	}
-	// A drain URL with a slash too many is no reason to drop every batch it sends.
 	app = p[slash+1:]
-	return app, app == "" || isName(app)
+	return app, isName(app)
 }
 
 // isName is what the names of apps and query fields are made of.

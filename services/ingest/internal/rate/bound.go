@@ -10,9 +10,6 @@ import (
 	"github.com/drainline/drainline/config"
 )
 
-// leastBurst lets bodies through at once, in bytes, however low the rate is.
-const leastBurst = 1 << 20
-
 // Bound bounds the requests and the bytes of one sender. Unused seconds do not
 // add up: at most one second's worth comes at once. It is for concurrent use, and
 // nil bounds nothing.
@@ -31,7 +28,7 @@ func New(r config.Rate) *Bound {
 	return &Bound{
 		rate:     r,
 		requests: limiter(r.Requests, r.Requests),
-		bytes:    limiter(int(r.Bytes), max(int(r.Bytes), leastBurst)),
+		bytes:    limiter(int(r.Bytes), int(r.Bytes)),
 	}
 }
 

@@ -42,7 +42,7 @@ func TestAllow(t *testing.T) {
 		}},
 		"bytes":                     {config.Rate{Bytes: 2 * mebi}, []step{{0, 2 * mebi, 0}, {0, 1, 0}, {0, 1, time.Second / (2 * mebi)}}},
 		"a body over the rate":      {config.Rate{Bytes: 2 * mebi}, []step{{0, 7 * mebi, 0}, {0, 1, 5 * time.Second / 2}, {3 * time.Second, 1, 0}}},
-		"a rate below a body":       {config.Rate{Bytes: mebi / 4}, []step{{0, mebi, 0}, {0, mebi / 4, 0}, {0, 1, time.Second}}},
+		"a rate below a body":       {config.Rate{Bytes: mebi / 4}, []step{{0, mebi, 0}, {0, 1, 3 * time.Second}, {4 * time.Second, mebi, 0}}},
 		"the stricter of the two":   {config.Rate{Requests: 1, Bytes: mebi}, []step{{0, 4 * mebi, 0}, {0, 0, 3 * time.Second}}},
 		"requests are the stricter": {config.Rate{Requests: 1, Bytes: mebi}, []step{{0, 1, 0}, {0, 0, time.Second}}},
 	} {
