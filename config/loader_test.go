@@ -191,7 +191,7 @@ func TestFlags(t *testing.T) {
 		`bus.replicas: 4: must be 1, 3 or 5 (flags)`,
 		`bus.replicaz: is not a known key; the nearest is bus.replicas (flags)`,
 		`include: can only be given in a file (flags)`,
-		`ingest.logplex.paths: [x]: must be a list of different URL paths that begin with / and do not end with it, at least one (flags)`,
+		`ingest.logplex.paths: [x]: must be a list of different URL paths other than /healthz that begin with / and do not end with it, at least one (flags)`,
 	}
 	bad := config.Loader{Flags: map[string]any{"bus": 1, "bus.replicas": 4, "bus.replicaz": 1, "include": "a.yaml", "ingest.logplex.paths": []string{"x"}}}
 	if diff := cmp.Diff(want, problems(t, bad, "")); diff != "" {

@@ -92,7 +92,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 		"| `DRAINLINE_DESTINATIONS__<NAME>__BATCH__LINGER` |\n",
 		"## `drains[]`\n",
 		"| `drains[].app` | empty or 1 to 64 letters, digits and ._- | `\"\"` | The app that the drain belongs to. Example: `shop` |  |\n",
-		"| `ingest.logplex.paths` | a list of different URL paths that begin with / and do not end with it, at least one | `[/logs, /events, /heroku/api/v1/drain]` |",
+		"| `ingest.logplex.paths` | a list of different URL paths other than /healthz that begin with / and do not end with it, at least one | `[/logs, /events, /heroku/api/v1/drain]` |",
 		"| `SPLUNK_HEC_TOKEN` | `destinations.splunk.token` |",
 	} {
 		if !strings.Contains(b.String(), want) {
