@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/ack"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
@@ -94,12 +95,19 @@ func (a *acks) set(c *config.Config) {
 }
 
 // Issue implements collector.Acks.
-func (a *acks) Issue(ctx context.Context, token, channel string) (uint64, error) {
+func (a *acks) Issue(ctx context.Context, token, channel string) (*drainlinev1.Ack, error) {
 	index := a.index.Load()
 	if index == nil {
-		return 0, ack.ErrUnready
+		return nil, ack.ErrUnready
 	}
 	return index.Issue(ctx, token, channel)
+}
+
+// Withdraw implements collector.Acks.
+func (a *acks) Withdraw(issued *drainlinev1.Ack) {
+	if index := a.index.Load(); index != nil {
+		index.Withdraw(issued)
+	}
 }
 
 // Query implements collector.Acks.

@@ -41,6 +41,6 @@ func newMeters(m *telemetry.Metrics, destination string) *meters {
 		retries:   m.Counter("drainline_shipper_retries", "{request}", "Requests sent again.", label),
 		bytes:     m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
 		sent:      m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
-		untold:    m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement could not be told.", label),
+		untold:    m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement will never be told.", label),
 	}
 }

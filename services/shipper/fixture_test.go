@@ -92,6 +92,7 @@ func run(m *testing.M) int {
 // fixture is a bus with a configuration's streams on it.
 type fixture struct {
 	t       *testing.T
+	url     string // of its server
 	config  *config.Config
 	conn    *bus.Conn
 	log     *logbook
@@ -103,7 +104,13 @@ type fixture struct {
 // suit a test.
 func setUp(t *testing.T, destinations map[string]config.Destination) *fixture {
 	t.Helper()
-	f := &fixture{t: t, log: &logbook{}, config: &config.Config{Destinations: map[string]config.Destination{}}}
+	return setUpOn(t, natsURL, destinations)
+}
+
+// setUpOn is setUp on a server of the test's own.
+func setUpOn(t *testing.T, url string, destinations map[string]config.Destination) *fixture {
+	t.Helper()
+	f := &fixture{t: t, url: url, log: &logbook{}, config: &config.Config{Destinations: map[string]config.Destination{}}}
 	f.config.Bus.Prefix = fmt.Sprintf("t%d", prefixes.Add(1))
 	f.config.Bus.Raw.Shards = 1
 	f.config.Bus.Dead.MaxAge = time.Hour
@@ -145,8 +152,8 @@ func filledIn(d config.Destination) config.Destination {
 func (f *fixture) dial() *bus.Conn {
 	f.t.Helper()
 	conn, err := bus.Connect(f.t.Context(), bus.Options{
-		URL: natsURL, Name: "shipper", Names: wire.Names{Prefix: f.config.Bus.Prefix},
-		ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
+		URL: f.url, Name: "shipper", Names: wire.Names{Prefix: f.config.Bus.Prefix},
+		ConnectTimeout: patience, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	})
 	if err != nil {
 		f.t.Fatal(err)

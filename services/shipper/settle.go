@@ -10,8 +10,8 @@ import (
 )
 
 // settle acknowledges deliveries on the bus, of which every event is delivered or
-// dead. Whoever waits for one of them is told first, if that can be done soon;
-// otherwise he will send the events again, to be sure.
+// dead. Whoever waits for one of them is told first, if that can be done soon, or as
+// soon as it can; whom a crash keeps from it sends the events again, to be sure.
 func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 	var awaited []wire.ID
 	for _, t := range tickets {
@@ -25,7 +25,7 @@ func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 		return
 	}
 	if err := d.bus.TellSettled(ctx, awaited); err != nil {
-		d.meters.untold.Add(len(awaited))
+		d.meters.untold.Add(bus.Untold(err, len(awaited)))
 		if d.untold.Due() {
 			d.log.Warn("HEC clients are not told that their events are delivered, and will send them again", "error", err)
 		}

@@ -2,10 +2,14 @@ package shipper
 
 import (
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/drainline/drainline/config"
@@ -53,7 +57,7 @@ func (f *fixture) told() [][]wire.ID {
 			ids = append(ids, wire.ToID(id))
 		}
 		told = append(told, ids)
-	})
+	}, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -186,34 +190,93 @@ func TestABatchThatKillsIsSettled(t *testing.T) {
 // Delivery goes on when nobody can be told, whatever the reason.
 func TestDeliveryDoesNotWaitForAcknowledgement(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(f *fixture){
-		"no stream": func(*fixture) {},
-		"a stream that does not answer": func(f *fixture) {
+	for name, c := range map[string]struct {
+		prepare func(f *fixture)
+		untold  int64
+		said    string
+	}{
+		"no stream": {func(*fixture) {}, 30, "HEC clients are not told"},
+		"a stream that does not answer": {func(f *fixture) {
 			stream := jetstream.StreamConfig{Name: f.conn.Names().AckStream(), Subjects: []string{f.config.Bus.Prefix + ".elsewhere"}}
 			if _, err := f.conn.JetStream().CreateStream(f.t.Context(), stream); err != nil {
 				f.t.Fatal(err)
 			}
-		},
+		}, 0, "acknowledgement can not be told"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := collect(t, splunk.Options{})
-			f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
-			prepare(f)
+			splunk := collect(t, splunk.Options{})
+			f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{splunk.url}, Batch: config.Batch{MaxEvents: 10}}})
+			c.prepare(f)
 			s := f.start()
 			for range 30 {
 				f.publishAwaited("splunk", 10)
 			}
 			f.awaitAcked("splunk")
-			c.wantOnce(t, 300)
-			if n := s.meters["splunk"].untold.Load(); n != 30 {
+			splunk.wantOnce(t, 300)
+			if n := s.meters["splunk"].untold.Load(); n != c.untold {
 				t.Errorf("%d untold", n)
 			}
-			if n := f.log.count("HEC clients are not told"); n != 1 {
+			if n := f.log.count(c.said); n != 1 {
 				t.Errorf("%d lines in the log", n)
 			}
 		})
 	}
+}
+
+// What is delivered while the bus is away for long is told when it is back.
+func TestWhatABusThatIsAwayIsToldLater(t *testing.T) {
+	t.Parallel()
+	o := server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 1 << 40, JetStreamMaxMemory: 1 << 20,
+	}
+	ns := serve(t, &o)
+	c := collect(t, splunk.Options{})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-answer
+		c.ServeHTTP(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	f := setUpOn(t, ns.ClientURL(), map[string]config.Destination{"splunk": {URLs: []string{slow.URL}}})
+	f.acknowledge()
+	s := f.start()
+	id := f.publishAwaited("splunk", 10)
+	<-asked
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	close(answer)
+	f.await("the shipper goes on without telling", func() bool { return f.log.count("acknowledgement can not be told") == 1 })
+	serve(t, &o)
+	f.awaitAcked("splunk")
+	f.await("it is told", func() bool { return len(f.told()) > 0 })
+	f.wantTold(id)
+	c.wantOnce(t, 10)
+	if n := s.meters["splunk"].untold.Load(); n != 0 {
+		t.Errorf("%d untold", n)
+	}
+}
+
+// serve starts a server that can be stopped, and started again where it was.
+func serve(t *testing.T, o *server.Options) *server.Server {
+	t.Helper()
+	options := *o // the server writes into them
+	ns, err := server.NewServer(&options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	t.Cleanup(func() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	})
+	if !ns.ReadyForConnections(patience) {
+		t.Fatal("the NATS server does not start")
+	}
+	o.Port = ns.Addr().(*net.TCPAddr).Port
+	return ns
 }
 
 // Once telling works again it has its time again.

@@ -222,8 +222,9 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 
 const untold = "transform: senders will not hear that their events are delivered, and send them again"
 
-// tell says where requests went whose senders will ask. Logs do not wait for it: a
-// sender that hears nothing sends them again. It fails only when ctx ends first.
+// tell says where requests went whose senders will ask. Logs do not wait for it: the
+// bus tells it later, and a sender that never hears sends them again. It fails only
+// when ctx ends first.
 func (t *Transform) tell(ctx context.Context, routed []*drainlinev1.Routed) error {
 	if len(routed) == 0 {
 		return nil

@@ -270,7 +270,7 @@ func (r *running) follow(t *testing.T) func() map[uint64][]wire.ID {
 		mu.Lock()
 		defer mu.Unlock()
 		told.Routed = append(told.Routed, n.GetRouted()...)
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestRoutesOfAnUnpublishableBlock(t *testing.T) {
 		for _, id := range n.GetSettled() {
 			settled = append(settled, wire.ToID(id))
 		}
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -579,8 +579,12 @@ type Ack struct {
 	// The ackId that the sender was given.
 	Id uint64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Position of this part, of so many that the request was cut into.
-	Part          uint32 `protobuf:"varint,3,opt,name=part,proto3" json:"part,omitempty"`
-	Parts         uint32 `protobuf:"varint,4,opt,name=parts,proto3" json:"parts,omitempty"`
+	Part uint32 `protobuf:"varint,3,opt,name=part,proto3" json:"part,omitempty"`
+	// None in an AckNote says no more than that the id was given again.
+	Parts uint32 `protobuf:"varint,4,opt,name=parts,proto3" json:"parts,omitempty"`
+	// When ingest gave the id, nanoseconds since 1970. A counter of ids that was lost
+	// begins at 0 again: of two requests with one id the later counts.
+	IssuedNs      int64 `protobuf:"varint,5,opt,name=issued_ns,json=issuedNs,proto3" json:"issued_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -639,6 +643,13 @@ func (x *Ack) GetPart() uint32 {
 func (x *Ack) GetParts() uint32 {
 	if x != nil {
 		return x.Parts
+	}
+	return 0
+}
+
+func (x *Ack) GetIssuedNs() int64 {
+	if x != nil {
+		return x.IssuedNs
 	}
 	return 0
 }
@@ -1510,12 +1521,13 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x05index\x18\x04 \x01(\tR\x05index\x12+\n" +
 	"\x06fields\x18\x05 \x03(\v2\x13.drainline.v1.FieldR\x06fields\x12!\n" +
 	"\fsplit_arrays\x18\x06 \x01(\bR\vsplitArrays\x12\x17\n" +
-	"\atime_ns\x18\a \x01(\x03R\x06timeNs\"Y\n" +
+	"\atime_ns\x18\a \x01(\x03R\x06timeNs\"v\n" +
 	"\x03Ack\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\fR\achannel\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04part\x18\x03 \x01(\rR\x04part\x12\x14\n" +
-	"\x05parts\x18\x04 \x01(\rR\x05parts\"\x80\x01\n" +
+	"\x05parts\x18\x04 \x01(\rR\x05parts\x12\x1b\n" +
+	"\tissued_ns\x18\x05 \x01(\x03R\bissuedNs\"\x80\x01\n" +
 	"\aAckNote\x12,\n" +
 	"\x06routed\x18\x01 \x03(\v2\x14.drainline.v1.RoutedR\x06routed\x12\x18\n" +
 	"\asettled\x18\x02 \x03(\fR\asettled\x12-\n" +

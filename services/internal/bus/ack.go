@@ -29,8 +29,8 @@ const (
 	noteBytes = 256 << 10
 
 	// tellTime bounds a try to tell something: nothing that carries logs waits longer
-	// for acknowledgement, since whoever was not told sends again. hastyTime is the
-	// same when the last try failed less than tellAgain ago.
+	// for acknowledgement. hastyTime is the same when the last try failed less than
+	// tellAgain ago.
 	tellTime  = 2 * time.Second
 	hastyTime = 50 * time.Millisecond
 	tellAgain = 10 * time.Second
@@ -59,9 +59,12 @@ func (c *Conn) NextAckID(ctx context.Context, channel wire.ID) (uint64, error) {
 
 // TellRouted tells whoever answers for acknowledgement where the parts of a block
 // went, before the block's batches are published. It tries for two seconds, and
-// hardly at all when it has just failed (*RetryError). Without a stream of
-// acknowledgement it fails at once (*PermanentError). What is told twice counts
-// once.
+// hardly at all when it has just failed; what cannot be told then is kept, up to
+// 1 MiB on a connection, and told as soon as that works, unless the process ends
+// before. It fails when older notes had to go to make room (*UntoldError), when ctx
+// ends first or the connection is closed (*RetryError), and without a stream of
+// acknowledgement (*PermanentError); Untold says how much will never be told. What is
+// told twice counts once.
 func (c *Conn) TellRouted(ctx context.Context, routed []*drainlinev1.Routed) error {
 	return tell(ctx, c, wire.StageTransform, routed, func(part []*drainlinev1.Routed) *drainlinev1.AckNote {
 		return &drainlinev1.AckNote{Routed: part}
@@ -72,6 +75,7 @@ func (c *Conn) TellRouted(ctx context.Context, routed []*drainlinev1.Routed) err
 // dropped, before their messages are acknowledged. It fails as TellRouted does.
 func (c *Conn) TellSettled(ctx context.Context, batches []wire.ID) error {
 	const most = noteBytes / (len(wire.ID{}) + 2) // with tag and length
+	lost := 0
 	for len(batches) > 0 {
 		part := batches[:min(len(batches), most)]
 		batches = batches[len(part):]
@@ -79,11 +83,13 @@ func (c *Conn) TellSettled(ctx context.Context, batches []wire.ID) error {
 		for i := range part {
 			note.Settled[i] = part[i][:]
 		}
-		if err := c.tellNote(ctx, wire.StageShipper, note); err != nil {
+		dropped, err := c.tellNote(ctx, wire.StageShipper, note, len(part))
+		if err != nil {
 			return err
 		}
+		lost += dropped
 	}
-	return nil
+	return untoldError(lost)
 }
 
 // TellReported tells the other instances what a sender has been told, which it is
@@ -96,37 +102,47 @@ func (c *Conn) TellReported(ctx context.Context, reported []*drainlinev1.Ack) er
 
 // tell puts as many items into each note as fit.
 func tell[T proto.Message](ctx context.Context, c *Conn, stage string, items []T, note func([]T) *drainlinev1.AckNote) error {
+	lost := 0
 	for len(items) > 0 {
 		n, size := 0, 0
 		for n < len(items) && (n == 0 || size < noteBytes) {
 			size += proto.Size(items[n])
 			n++
 		}
-		if err := c.tellNote(ctx, stage, note(items[:n])); err != nil {
+		dropped, err := c.tellNote(ctx, stage, note(items[:n]), n)
+		if err != nil {
 			return err
 		}
+		lost += dropped
 		items = items[n:]
 	}
-	return nil
+	return untoldError(lost)
 }
 
-func (c *Conn) tellNote(ctx context.Context, stage string, note *drainlinev1.AckNote) error {
+// tellNote tells a note about so many items, or keeps it: then it returns how many
+// items of others were dropped for it.
+func (c *Conn) tellNote(ctx context.Context, stage string, note *drainlinev1.AckNote, items int) (dropped int, err error) {
 	message, err := proto.Marshal(note)
 	if err != nil {
-		return &PermanentError{Err: fmt.Errorf("note on acknowledgement: %w", err)}
+		return 0, &PermanentError{Err: fmt.Errorf("note on acknowledgement: %w", err)}
 	}
-	limit := tellTime
-	if failed := c.untold.Load(); failed > 0 && time.Since(time.Unix(0, failed)) < tellAgain {
-		limit = hastyTime
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	try, cancel := context.WithTimeout(ctx, c.untold.patience())
 	defer cancel()
-	_, err = c.storeAck(ctx, c.names.AckStream(), &nats.Msg{Subject: c.names.AckSubject(stage), Data: wire.Seal(nil, message)})
-	if err != nil {
-		c.untold.Store(time.Now().UnixNano())
-	} else {
-		c.untold.Store(0)
+	err = c.storeNote(try, stage, message)
+	if _, retry := errors.AsType[*RetryError](err); !retry || errors.Is(err, ErrClosed) {
+		return 0, err
 	}
+	dropped = c.keepNote(untoldNote{stage: stage, message: message, items: items}, err)
+	if ctx.Err() == nil {
+		err = nil // it is told later
+	}
+	return dropped, err
+}
+
+// storeNote tries to store a note until ctx ends.
+func (c *Conn) storeNote(ctx context.Context, stage string, message []byte) error {
+	_, err := c.storeAck(ctx, c.names.AckStream(), &nats.Msg{Subject: c.names.AckSubject(stage), Data: wire.Seal(nil, message)})
+	c.untold.tried(err)
 	return err
 }
 

@@ -166,7 +166,7 @@ func (h *heard) hear(n *drainlinev1.AckNote, told time.Time) {
 func (h *heard) batches() []wire.ID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.settled)
+	return slices.Compact(slices.Clone(h.settled)) // what is told twice counts once
 }
 
 // awaitBatches waits until batches from one number up to another were heard, in order.
@@ -184,7 +184,7 @@ func (h *heard) awaitBatches(t *testing.T, from, to int) {
 
 func follow(t *testing.T, c *Conn, h *heard) {
 	t.Helper()
-	stop, err := c.FollowAcks(soon(t), h.hear)
+	stop, err := c.FollowAcks(soon(t), h.hear, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,11 @@ func TestFollowAcksOutlives(t *testing.T) {
 			t.Cleanup(conn.Close)
 			var h heard
 			tellSettled(t, conn, 0, 5)
-			follow(t, conn, &h)
+			stop, err := conn.FollowAcks(soon(t), h.hear, func() { t.Error("nothing is lost") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(stop)
 			c.happen(t, s)
 			tellSettled(t, conn, 5, 5+c.told)
 			h.awaitBatches(t, 0, 5+c.told)
@@ -361,13 +365,21 @@ func TestFollowAcksFollowsANewStream(t *testing.T) {
 	c := dial(t, s.url())
 	var h heard
 	tellSettled(t, c, 0, 9)
-	follow(t, c, &h)
+	lost := make(chan int, 2) // how much had been heard
+	stop, err := c.FollowAcks(soon(t), h.hear, func() { lost <- len(h.batches()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
 	if err := js.DeleteStream(t.Context(), testNames.AckStream()); err != nil {
 		t.Fatal(err)
 	}
 	createStream(t, js, ackConfig())
 	tellSettled(t, c, 9, 12)
 	h.awaitBatches(t, 0, 12)
+	if n := <-lost; n != 9 || len(lost) > 0 {
+		t.Errorf("the loss was told after %d notes, and %d times more", n, len(lost))
+	}
 }
 
 func TestFollowAcksWaitsForItsStream(t *testing.T) {
@@ -377,13 +389,13 @@ func TestFollowAcksWaitsForItsStream(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	var h heard
-	_, err := c.FollowAcks(ctx, h.hear)
+	_, err := c.FollowAcks(ctx, h.hear, nil)
 	if _, retry := errors.AsType[*RetryError](err); !retry || !strings.Contains(err.Error(), testNames.AckStream()) {
 		t.Errorf("without a stream: %v", err)
 	}
 	following := make(chan func(), 1)
 	go func() {
-		stop, err := c.FollowAcks(soon(t), h.hear)
+		stop, err := c.FollowAcks(soon(t), h.hear, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -399,7 +411,7 @@ func TestFollowAcksWaitsForItsStream(t *testing.T) {
 		t.Errorf("%d batches are heard after stop", n)
 	}
 	c.Close()
-	if _, err := c.FollowAcks(soon(t), h.hear); !errors.Is(err, ErrClosed) {
+	if _, err := c.FollowAcks(soon(t), h.hear, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("on a closed connection: %v", err)
 	}
 }
@@ -427,7 +439,7 @@ func TestNotesThatCannotBeRead(t *testing.T) {
 	}
 	tellSettled(t, c, 1, 2)
 	var h heard
-	stop, err := c.FollowAcks(soon(t), h.hear)
+	stop, err := c.FollowAcks(soon(t), h.hear, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,11 +32,15 @@ var errAckGap = errors.New("a note was lost on its way")
 // what is told until stop, which waits for the last call to end. With each note it
 // says when that was told: by the server's clock what was there already, by our own
 // what is told now. It outlives reconnects and the loss of anything at the server,
-// after which hear may be called again with what it has heard. Notes that cannot be
-// read are passed over, with an alarm. It fails only when ctx ends first (*RetryError).
-func (c *Conn) FollowAcks(ctx context.Context, hear func(note *drainlinev1.AckNote, told time.Time)) (stop func(), err error) {
+// after which hear may be called again with what it has heard. When the stream is
+// not the one it was, or lost its end, lost is called, if there is one, before hear
+// is with what is there. Notes that cannot be read are passed over, with an alarm.
+// It fails only when ctx ends first (*RetryError).
+func (c *Conn) FollowAcks(
+	ctx context.Context, hear func(note *drainlinev1.AckNote, told time.Time), lost func(),
+) (stop func(), err error) {
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &ackFollower{conn: c, stream: c.names.AckStream(), hear: hear, caught: make(chan struct{})}
+	f := &ackFollower{conn: c, stream: c.names.AckStream(), hear: hear, lost: lost, caught: make(chan struct{})}
 	var running sync.WaitGroup
 	running.Go(func() { f.run(following) })
 	stop = func() {
@@ -62,6 +66,7 @@ type ackFollower struct {
 	conn   *Conn
 	stream string
 	hear   func(*drainlinev1.AckNote, time.Time)
+	lost   func()
 
 	created time.Time // of the stream that last belongs to
 	last    uint64    // sequence of the note heard last
@@ -129,6 +134,9 @@ func (f *ackFollower) follow(ctx context.Context) error {
 // that lost its end, is read from its beginning.
 func (f *ackFollower) start(info *jetstream.StreamInfo) {
 	if !f.created.Equal(info.Created) || info.State.LastSeq < f.last {
+		if !f.created.IsZero() && f.lost != nil {
+			f.lost()
+		}
 		f.created, f.last = info.Created, 0
 	}
 	f.goal = info.State.LastSeq

@@ -75,7 +75,7 @@ type Conn struct {
 	said   atomic.Pointer[string] // the error that was logged last
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
-	untold atomic.Int64 // when telling last failed, nanoseconds since 1970, zero once it works
+	untold untold
 }
 
 // denial is a permission that was missing.
@@ -283,7 +283,8 @@ func (c *Conn) Healthy() error {
 // Away says that there is no connection at present.
 func (c *Conn) Away() bool { return c.link.Load() == nil }
 
-// Close sends what is buffered and ends the connection.
+// Close sends what is buffered and ends the connection. Notes on acknowledgement
+// that nobody could be told until then are lost.
 func (c *Conn) Close() {
 	if c.link.Load() != nil {
 		if err := c.nc.FlushTimeout(time.Second); err != nil {
@@ -294,8 +295,10 @@ func (c *Conn) Close() {
 }
 
 func (c *Conn) shut() {
+	c.untold.end()
 	c.nc.Close()
 	<-c.closed
+	c.untold.telling.Wait()
 }
 
 // Broadcast tells the other instances something, best effort and unstored.

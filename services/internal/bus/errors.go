@@ -1,6 +1,9 @@
 package bus
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrClosed is what a Consumer and a BlockWriter return once they are closed.
 var ErrClosed = errors.New("bus: closed")
@@ -21,6 +24,33 @@ type PermanentError struct{ Err error }
 
 func (e *PermanentError) Error() string { return "bus refuses: " + e.Err.Error() }
 func (e *PermanentError) Unwrap() error { return e.Err }
+
+// UntoldError says that of what was told before, while the bus took nothing, so many
+// routes, batches or reports will never be told: there was no more room for them.
+type UntoldError struct{ Count int }
+
+func (e *UntoldError) Error() string {
+	return fmt.Sprintf("bus: %d older notes on acknowledgement had to go: the bus has taken none for long", e.Count)
+}
+
+func untoldError(count int) error {
+	if count == 0 {
+		return nil
+	}
+	return &UntoldError{Count: count}
+}
+
+// Untold is how much will never be told, when telling so many routes, batches or
+// reports came to this error.
+func Untold(err error, told int) int {
+	if err == nil {
+		return 0
+	}
+	if older, ok := errors.AsType[*UntoldError](err); ok {
+		return older.Count
+	}
+	return told
+}
 
 // ErrNewer is what Delivery.Open returns for a message of a newer schema, which it
 // has released.

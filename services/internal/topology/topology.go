@@ -24,7 +24,8 @@ const (
 	eventsShare = 60
 	rawShare    = 20
 	deadShare   = 5
-	ackShare    = 1 // of each of the two streams
+	ackShare    = 1
+	ackIDsMost  = 5 // fewer when there are fewer channels
 )
 
 // Bounds of streams on a NATS server of its own, where the configuration names
@@ -35,9 +36,13 @@ const (
 	externalDead   = 1 << 30
 )
 
-// maxAcks bounds each stream of HEC's acknowledgement, in bytes: what was told of
-// some 500,000 requests, the counters of a million channels.
+// maxAcks bounds what is told of HEC's acknowledgement, in bytes: of some 500,000
+// requests.
 const maxAcks = 128 << 20
+
+// counterBytes is what the counter of one channel takes in a file of JetStream's,
+// beside the prefix, with up to 18 digits.
+const counterBytes = 130
 
 // Notes on suspects are a line each and soon without meaning.
 const (
@@ -94,9 +99,19 @@ func New(c *config.Config, capacity int64) Plan {
 	p.Streams = append(p.Streams, Stream{Config: dead}, Stream{Config: suspects(names, c.Bus.Replicas)})
 	if Acknowledges(c) {
 		room := max(min(share(0, ackShare, 1, maxAcks), maxAcks), wire.ServerPayload)
-		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, room)})
+		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, ackIDRoom(c, capacity))})
 	}
 	return p
+}
+
+// ackIDRoom is room for the counters of all channels that there may be: one that is
+// lost counts from 0 again. A small embedded server has other things to hold.
+func ackIDRoom(c *config.Config, capacity int64) int64 {
+	room := int64(c.Ingest.HEC.Acks.Channels) * int64(counterBytes+len(c.Bus.Prefix))
+	if capacity > 0 {
+		room = min(room, capacity*ackIDsMost/100)
+	}
+	return max(room, wire.ServerPayload)
 }
 
 // Acknowledges reports whether a HEC token promises indexer acknowledgement,
@@ -145,7 +160,8 @@ func acks(names wire.Names, replicas int, room int64) jetstream.StreamConfig {
 }
 
 // ackIDs is a counter a subject, of which JetStream wants that it discards what is
-// old: the channel that was silent for longest counts from 0 again.
+// old: the channel that was silent for longest counts from 0 again. Whoever answers
+// tells its requests from those of before by when their ids were issued.
 func ackIDs(names wire.Names, replicas int, room int64) jetstream.StreamConfig {
 	s := stream(names.AckIDStream(), names.AckIDSubjects(), replicas, room)
 	s.Retention, s.Discard, s.AllowMsgCounter = jetstream.LimitsPolicy, jetstream.DiscardOld, true

@@ -45,6 +45,7 @@ func configured() *config.Config {
 func acknowledging() *config.Config {
 	c := configured()
 	c.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}, "ack": {Ack: true}}
+	c.Ingest.HEC.Acks.Channels = 1_000_000
 	return c
 }
 
@@ -86,6 +87,8 @@ func TestNewSharesTheRoom(t *testing.T) {
 	tiny.Bus.Raw.MaxBytes = mib
 	plain := configured()
 	plain.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}}
+	few := acknowledging()
+	few.Ingest.HEC.Acks.Channels = 100
 	for _, c := range []struct {
 		name     string
 		config   *config.Config
@@ -114,15 +117,19 @@ func TestNewSharesTheRoom(t *testing.T) {
 		}},
 		{"acknowledgement", acknowledging(), 1000 * mib, map[string]int64{
 			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
-			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 10 * mib,
+			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 50 * mib,
 		}},
 		{"acknowledgement, little room", acknowledging(), 40 * mib, map[string]int64{
 			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
-			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": mib,
+			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": 2 * mib,
+		}},
+		{"acknowledgement, few channels", few, 100 * gib, map[string]int64{
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_dead": 5 * gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": mib,
 		}},
 		{"acknowledgement, external", acknowledging(), 0, map[string]int64{
 			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 128 * mib,
+			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 131_000_000,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -275,6 +282,48 @@ func TestAckStreamsComeWithAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	holdToContract(t, js, ackContract)
+}
+
+// The counters of as many channels as there may be have room, also on a small bus.
+func TestCountersHaveRoom(t *testing.T) {
+	t.Parallel()
+	const channels = 15_000
+	conn, js := start(t, 100<<20)
+	c := acknowledging()
+	c.Ingest.HEC.Acks.Channels = channels
+	if err := topology.New(c, 100<<20).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	name := func(n int) wire.ID { return wire.ChannelID("ack", strconv.Itoa(n)) }
+	count := func(n int, by string) {
+		m := nats.NewMsg(conn.Names().AckIDSubject(name(n)))
+		m.Header.Set("Nats-Incr", by)
+		if _, err := js.PublishMsgAsync(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count(0, "+100000000000000000") // for very long
+	for n := range channels {
+		count(n, "+1")
+		if n%1000 > 0 && n < channels-1 {
+			continue
+		}
+		select {
+		case <-js.PublishAsyncComplete():
+		case <-time.After(patience):
+			t.Fatal("counting takes too long")
+		}
+	}
+	if id, err := conn.NextAckID(t.Context(), name(0)); err != nil || id != 100_000_000_000_000_001 {
+		t.Errorf("ackId %d, %v", id, err)
+	}
+	info, err := js.Stream(t.Context(), conn.Names().AckIDStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.CachedInfo(); got.State.Msgs != channels || int64(got.State.Bytes) > got.Config.MaxBytes*9/10 {
+		t.Errorf("%d counters take %d of %d bytes", got.State.Msgs, got.State.Bytes, got.Config.MaxBytes)
+	}
 }
 
 // Neither what is stored, nor a stream that is not planned any more, is lost.

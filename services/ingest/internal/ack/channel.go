@@ -19,6 +19,10 @@ type channel struct {
 	head     int // the first that is not dropped
 	dropped  int
 	done     spans // ids of statuses that were dropped
+	latest   int64 // when the latest of done was issued
+	// Where the ids began again, because the bus lost their counter: when the latest
+	// that is known from before was issued. Zero for never.
+	ended int64
 
 	older, newer *channel
 }
@@ -54,16 +58,51 @@ func (c *channel) waits() bool {
 
 // insert adds a status whose id is neither there nor done.
 func (c *channel) insert(s status) *status {
-	i, _ := c.search(s.id)
-	c.statuses = slices.Insert(c.statuses, i, s)
+	i, found := c.search(s.id)
+	if found {
+		c.statuses[i] = s
+		c.dropped--
+	} else {
+		c.statuses = slices.Insert(c.statuses, i, s)
+	}
 	if i < c.head {
 		c.head = i
 	}
 	return &c.statuses[i]
 }
 
+// issued is when a request was given this id, as far as is known.
+func (c *channel) issued(id uint64) (at int64, known bool) {
+	if s := c.find(id); s != nil {
+		return s.issued, true
+	}
+	return c.latest, c.done.has(id)
+}
+
+// restart says that ids began again between these times, since one of them was
+// issued at both.
+func (c *channel) restart(before, since int64) {
+	c.ended = max(c.ended, before)
+	if c.latest < since {
+		c.ended = max(c.ended, c.latest)
+		c.done = nil
+	}
+}
+
+// isOld reports that an id was issued before ids began again.
+func (c *channel) isOld(issued int64) bool { return c.ended > 0 && issued <= c.ended }
+
+// finish remembers that an id is never true again.
+func (c *channel) finish(id uint64, issued int64) {
+	if c.isOld(issued) {
+		return // the id is another request's
+	}
+	c.done.add(id)
+	c.latest = max(c.latest, issued)
+}
+
+// drop takes a status away.
 func (c *channel) drop(s *status) {
-	c.done.add(s.id)
 	s.dropped = true
 	s.waits, s.parts = nil, nil
 	if c.dropped++; 2*c.dropped > len(c.statuses) {
@@ -73,6 +112,22 @@ func (c *channel) drop(s *status) {
 	for c.head < len(c.statuses) && c.statuses[c.head].dropped {
 		c.head++
 	}
+}
+
+// forgetTold forgets all but the ids that no part was routed of, and returns how many
+// requests it forgot. Nothing may wait for them. They are not learned again either:
+// what is left of older ones with their ids could be taken for them.
+func (c *channel) forgetTold() int {
+	before := c.len()
+	c.ended = max(c.ended, c.latest)
+	c.statuses = slices.DeleteFunc(c.statuses, func(s status) bool {
+		if s.total > 0 {
+			c.ended = max(c.ended, s.issued)
+		}
+		return s.dropped || s.total > 0
+	})
+	c.head, c.dropped, c.done, c.latest = 0, 0, nil, 0
+	return before - c.len()
 }
 
 // channels are all channels, in the order in which they were touched.

@@ -47,15 +47,13 @@ func (x *Index) Hear(note *drainlinev1.AckNote, told time.Time) {
 func (x *Index) hearRouted(r *drainlinev1.Routed, at time.Duration) {
 	a := r.GetAck()
 	id := wire.ToID(a.GetChannel())
-	if id.IsZero() || a.GetParts() > maxParts || a.GetPart() >= a.GetParts() {
+	if id.IsZero() || a.GetParts() > maxParts || a.GetPart() > 0 && a.GetPart() >= a.GetParts() {
 		return // nobody knows what is missing: it is never true
 	}
 	c := x.touch(id, at)
-	s := c.find(a.GetId())
-	if s == nil {
-		if s = x.add(c, a, at); s == nil {
-			return
-		}
+	s := x.request(c, a, at)
+	if s == nil || a.GetParts() == 0 {
+		return
 	}
 	if !s.hear(a.GetPart(), a.GetParts()) {
 		x.drop(c, s) // an id that stands for two requests
@@ -66,9 +64,14 @@ func (x *Index) hearRouted(r *drainlinev1.Routed, at time.Duration) {
 	}
 }
 
-// add makes a status, unless the id has been reported or there is no room.
-func (x *Index) add(c *channel, a *drainlinev1.Ack, at time.Duration) *status {
-	if c.done.has(a.GetId()) {
+// request returns the status of a request, and makes it if need be. There is none
+// when the request has been reported, when its id is another's by now, or without room.
+func (x *Index) request(c *channel, a *drainlinev1.Ack, at time.Duration) *status {
+	id, issued := a.GetId(), a.GetIssuedNs()
+	if s := c.find(id); s != nil && s.issued == issued {
+		return s
+	}
+	if !x.replace(c, id, issued) || c.isOld(issued) {
 		return nil
 	}
 	if x.pending >= x.bounds.Pending || c.len() >= x.bounds.PendingPerChannel {
@@ -76,7 +79,26 @@ func (x *Index) add(c *channel, a *drainlinev1.Ack, at time.Duration) *status {
 		return nil
 	}
 	x.pending++
-	return c.insert(newStatus(a.GetId(), a.GetParts(), at))
+	return c.insert(status{id: id, issued: issued, born: at})
+}
+
+// replace takes away what is known of an id from when it was issued before. It
+// reports false when it was issued as late as this, or later.
+func (x *Index) replace(c *channel, id uint64, issued int64) bool {
+	before, known := c.issued(id)
+	if !known {
+		return true
+	}
+	if before >= issued {
+		return false
+	}
+	if s := c.find(id); s != nil {
+		x.counts.forgotten.Add(1)
+		x.release(s)
+		c.drop(s)
+	}
+	c.restart(before, issued)
+	return true
 }
 
 func (x *Index) await(c *channel, s *status, id wire.ID) {
@@ -117,10 +139,10 @@ func (x *Index) hearReported(a *drainlinev1.Ack, at time.Duration) {
 		return
 	}
 	x.channels.touch(c, at)
-	if s := c.find(a.GetId()); s != nil {
+	if s := c.find(a.GetId()); s != nil && s.issued == a.GetIssuedNs() {
 		x.drop(c, s)
-	} else {
-		c.done.add(a.GetId())
+	} else if x.replace(c, a.GetId(), a.GetIssuedNs()) {
+		c.finish(a.GetId(), a.GetIssuedNs())
 	}
 }
 
@@ -183,8 +205,15 @@ func (x *Index) forget(c *channel) {
 	x.channels.remove(c)
 }
 
-// drop ends a status for good: its id is never true again.
+// drop ends a status for good: its id is never true again, unless it is given again.
 func (x *Index) drop(c *channel, s *status) {
+	x.release(s)
+	c.finish(s.id, s.issued)
+	c.drop(s)
+}
+
+// release has nothing wait for a status any more.
+func (x *Index) release(s *status) {
 	x.pending--
 	for _, id := range s.waits {
 		b := x.batches[id]
@@ -192,7 +221,6 @@ func (x *Index) drop(c *channel, s *status) {
 			delete(x.batches, id)
 		}
 	}
-	c.drop(s)
 }
 
 // now is the time since the index was made: it takes a third of a time.Time. Until

@@ -45,7 +45,10 @@ type Options struct {
 // way there it is not, for up to bus.AckAge: its client may be talking to another
 // instance, and come to this one after an outage of Splunk's.
 //
-// A request takes 170 bytes or less while its events are on their way, and 60 when
+// Ids are counted on the bus, and begin at 0 again when it loses a channel's counter:
+// which of two requests an id means, says when it was given.
+//
+// A request takes 170 bytes or less while its events are on their way, and 64 when
 // they are settled; each channel takes about 150 beside.
 type Index struct {
 	bus    *bus.Conn
@@ -81,7 +84,7 @@ func newCounts(m *telemetry.Metrics) counts {
 		confirmed: count("confirmed", "Requests that a client was told are indexed."),
 		forgotten: count("forgotten", "Requests forgotten because their channel was idle, there were too many or they were too old."),
 		refused:   count("refused", "Requests refused because too many wait to be asked for."),
-		untold:    count("untold", "Confirmed requests that other instances could not be told of."),
+		untold:    count("untold", "Confirmed requests that other instances will never be told of."),
 	}
 }
 
@@ -121,7 +124,7 @@ func (x *Index) size() (channels, pending int) {
 }
 
 func (x *Index) follow(ctx context.Context) {
-	stop, err := x.bus.FollowAcks(ctx, x.Hear)
+	stop, err := x.bus.FollowAcks(ctx, x.Hear, x.lose)
 	if err != nil {
 		return // closed meanwhile
 	}
@@ -157,20 +160,74 @@ func (x *Index) Close() {
 	x.done.Wait()
 }
 
-// Issue gives the next request on a token's channel its ackId, unique there. It
-// fails with ErrFull at capacity, and as bus.Conn.NextAckID does.
-func (x *Index) Issue(ctx context.Context, token, channel string) (uint64, error) {
+// Issue gives the next request on a token's channel its ackId, unique there as long
+// as the bus keeps count. It fails with ErrFull at capacity, and as
+// bus.Conn.NextAckID does. Withdraw what comes to nothing.
+func (x *Index) Issue(ctx context.Context, token, channel string) (*drainlinev1.Ack, error) {
 	id := wire.ChannelID(token, channel)
 	if err := x.admit(id); err != nil {
 		x.counts.refused.Add(1)
-		return 0, err
+		return nil, err
 	}
 	ackID, err := x.bus.NextAckID(ctx, id)
 	if err != nil {
-		return 0, fmt.Errorf("ackId: %w", err)
+		return nil, fmt.Errorf("ackId: %w", err)
 	}
 	x.counts.issued.Add(1)
-	return ackID, nil
+	a, again := x.give(id, ackID)
+	if again {
+		x.tellAgain(ctx, a)
+	}
+	return a, nil
+}
+
+// give takes in that a request was given an id just now. It reports whether another
+// had it before: then its counter was lost.
+func (x *Index) give(id wire.ID, ackID uint64) (a *drainlinev1.Ack, again bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.touch(id, x.now())
+	before, again := c.issued(ackID)
+	// Clocks differ; the counter is right.
+	issued := max(time.Now().UnixNano(), before+1, c.ended+1)
+	a = &drainlinev1.Ack{Channel: id[:], Id: ackID, IssuedNs: issued}
+	x.request(c, a, time.Since(x.start))
+	return a, again
+}
+
+// tellAgain tells other instances at once that an id was given again: they may be
+// asked about it before its request is routed, and know an old answer.
+func (x *Index) tellAgain(ctx context.Context, a *drainlinev1.Ack) {
+	x.log.Warn("the count of a channel's ackIds was lost, it begins again", "channel", wire.ToID(a.GetChannel()), "ackId", a.GetId())
+	if err := x.bus.TellRouted(ctx, []*drainlinev1.Routed{{Ack: a}}); err != nil {
+		x.log.Warn("other instances are not told that an ackId was given again", "error", err)
+	}
+}
+
+// Withdraw says that a request was not stored after it was given its ackId.
+func (x *Index) Withdraw(a *drainlinev1.Ack) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.channels.find(wire.ToID(a.GetChannel()))
+	if c == nil {
+		return
+	}
+	if s := c.find(a.GetId()); s != nil && s.issued == a.GetIssuedNs() {
+		x.drop(c, s)
+	}
+}
+
+// lose forgets what was told, because the bus has lost it, and maybe its counters: an
+// id may be given again. What was given here and not told of since stays.
+func (x *Index) lose() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.batches = map[wire.ID]*batch{}
+	for _, c := range x.channels.byID {
+		forgotten := c.forgetTold()
+		x.pending -= forgotten
+		x.counts.forgotten.Add(forgotten)
+	}
 }
 
 func (x *Index) admit(id wire.ID) error {
@@ -202,7 +259,7 @@ func (x *Index) Query(ctx context.Context, token, channel string, ids []uint64) 
 	x.counts.confirmed.Add(len(reported))
 	if err := x.bus.TellReported(ctx, reported); err != nil {
 		// It is true nevertheless, and to be told again does no harm.
-		x.counts.untold.Add(len(reported))
+		x.counts.untold.Add(bus.Untold(err, len(reported)))
 		if x.untold.Due() {
 			x.log.Warn("other instances are not told which requests were acknowledged", "error", err)
 		}
@@ -231,7 +288,7 @@ func (x *Index) take(id wire.ID, ids []uint64) (answer map[uint64]bool, reported
 		}
 		if s := c.find(ackID); s != nil && s.complete() {
 			answer[ackID] = true
-			reported = append(reported, &drainlinev1.Ack{Channel: id[:], Id: ackID})
+			reported = append(reported, &drainlinev1.Ack{Channel: id[:], Id: ackID, IssuedNs: s.issued})
 			x.drop(c, s)
 		}
 	}

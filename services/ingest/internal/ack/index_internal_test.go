@@ -164,6 +164,173 @@ func TestWhatIsTrue(t *testing.T) {
 	}
 }
 
+// issued says of all in a note when their ids were issued.
+func issued(at int64, n *drainlinev1.AckNote) *drainlinev1.AckNote {
+	for _, r := range n.GetRouted() {
+		r.Ack.IssuedNs = at
+	}
+	for _, a := range n.GetReported() {
+		a.IssuedNs = at
+	}
+	return n
+}
+
+// Of two requests with one id that was issued later counts.
+func TestIdsThatAreGivenAgain(t *testing.T) {
+	t.Parallel()
+	const old, late = 1000, 2000
+	done := func(at int64, id uint64) []*drainlinev1.AckNote {
+		batch := fmt.Sprint(at, id)
+		return []*drainlinev1.AckNote{issued(at, routed("c", id, 0, 1, batch)), settledNote(batch)}
+	}
+	given := issued(late, routed("c", 1, 0, 0))
+	on := issued(late, routed("c", 1, 0, 1, "a"))
+	for _, c := range []struct {
+		name  string
+		notes [][]*drainlinev1.AckNote
+		want  []uint64
+	}{
+		{"given", [][]*drainlinev1.AckNote{done(old, 1), {given}}, nil},
+		{"given, then the old one again", [][]*drainlinev1.AckNote{done(old, 1), {given}, done(old, 1)}, nil},
+		{"given, then settled", [][]*drainlinev1.AckNote{done(old, 1), {given}, done(late, 1)}, []uint64{1}},
+		{"on its way", [][]*drainlinev1.AckNote{done(old, 1), {on}}, nil},
+		{"the old one on its way", [][]*drainlinev1.AckNote{{issued(old, routed("c", 1, 0, 2, "b"))}, {on, settledNote("a")}}, []uint64{1}},
+		{"the old one was late", [][]*drainlinev1.AckNote{{on}, done(old, 1)}, nil},
+		{"the old one was reported", [][]*drainlinev1.AckNote{done(old, 1), {issued(old, reportedNote("c", 1))}, done(late, 1)}, []uint64{1}},
+		{"the old one is reported late", [][]*drainlinev1.AckNote{done(late, 1), {issued(old, reportedNote("c", 1))}}, []uint64{1}},
+		{"reported", [][]*drainlinev1.AckNote{done(old, 1), {issued(late, reportedNote("c", 1))}, done(late, 1)}, nil},
+		{"reported, then the old one again", [][]*drainlinev1.AckNote{done(late, 1), {issued(late, reportedNote("c", 1))}, done(old, 1)}, nil},
+		{"others are true", [][]*drainlinev1.AckNote{done(old, 0), done(old+1, 1), done(old+2, 2), {given}}, []uint64{0, 2}},
+		{"others were reported", [][]*drainlinev1.AckNote{
+			done(old, 0), done(old+1, 1), done(old+2, 2),
+			{issued(old+1, reportedNote("c", 1)), issued(old+2, reportedNote("c", 2))},
+			{given},
+			done(late+1, 2), done(old+2, 2), done(old+1, 1),
+		}, []uint64{0, 2}},
+		{"an old one that nobody had heard of", [][]*drainlinev1.AckNote{done(old+1, 1), {given}, done(old, 0)}, nil},
+		{"twice", [][]*drainlinev1.AckNote{done(old, 1), done(late, 1), {issued(3000, routed("c", 1, 0, 0))}, done(late, 1)}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			x := deaf(t, splunk)
+			for _, n := range slices.Concat(c.notes...) {
+				x.hear(n)
+			}
+			if got := ask(x, "c", 0, 1, 2); !slices.Equal(got, c.want) {
+				t.Errorf("%v are true, want %v", got, c.want)
+			}
+			wantSound(t, x)
+		})
+	}
+}
+
+// wantSound holds the index to what it counts.
+func wantSound(t fatal, x *Index) {
+	pending, alive := 0, map[wire.ID]int{}
+	for _, c := range x.channels.byID {
+		live := 0
+		for i, s := range c.statuses {
+			if i > 0 && c.statuses[i-1].id >= s.id || i < c.head && !s.dropped {
+				t.Fatal("statuses are not in order")
+			}
+			if !s.dropped {
+				live++
+			}
+			for _, b := range s.waits {
+				alive[b]++
+			}
+		}
+		if live != c.len() {
+			t.Fatal("a channel counts wrongly")
+		}
+		pending += live
+	}
+	if pending != x.pending || len(alive) != len(x.batches) {
+		t.Fatal("the index counts wrongly", pending, x.pending, len(alive), len(x.batches))
+	}
+	for id, n := range alive {
+		if x.batches[id].alive != n {
+			t.Fatal("a batch counts wrongly")
+		}
+	}
+}
+
+// Whatever is lost and repeated: nothing is true for another request with the id.
+func TestNoAnswerIsForAnotherRequest(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		x := deaf(t, splunk)
+		last, settled := map[uint64]int64{}, map[string]bool{} // the latest issue of each id
+		var all []*drainlinev1.Ack
+		next := uint64(0)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 6).Draw(t, "step") {
+			case 0, 1:
+				a, _ := x.give(channelID("c"), next)
+				if a.GetIssuedNs() <= last[next] {
+					t.Fatal("issued before it was issued before")
+				}
+				last[next] = a.GetIssuedNs()
+				all = append(all, a)
+				next++
+			case 2:
+				next = 0 // the counter is lost
+			case 3:
+				x.lose()
+			default:
+				if len(all) == 0 {
+					continue
+				}
+				a := rapid.SampledFrom(all).Draw(t, "request")
+				batch := fmt.Sprint(a.GetIssuedNs(), a.GetId())
+				if rapid.Bool().Draw(t, "settle") {
+					settled[batch] = true
+					x.hear(settledNote(batch))
+				} else {
+					x.hear(issued(a.GetIssuedNs(), routed("c", a.GetId(), 0, 1, batch)))
+				}
+			}
+			wantSound(t, x)
+			for _, id := range ask(x, "c", 0, 1, 2, 3, 4, 5, 6) {
+				if !settled[fmt.Sprint(last[id], id)] {
+					t.Fatalf("%d is true, and is not delivered", id)
+				}
+			}
+		}
+	})
+}
+
+// What the bus lost is forgotten; what is given here, and not told of yet, is not.
+func TestLose(t *testing.T) {
+	t.Parallel()
+	x := deaf(t, splunk)
+	x.hear(issued(11, routed("c", 1, 0, 1)))
+	x.hear(issued(12, routed("c", 2, 0, 1, "a")))
+	x.hear(issued(15, reportedNote("c", 5)))
+	x.hear(issued(10, routed("d", 0, 0, 1)))
+	a, again := x.give(channelID("c"), 7)
+	x.lose()
+	wantSound(t, x)
+	if _, pending := x.size(); again || pending != 1 {
+		t.Errorf("%d requests", pending)
+	}
+	x.hear(settledNote("a"))
+	x.hear(issued(12, routed("c", 2, 0, 1)))
+	x.hear(issued(15, routed("c", 5, 0, 1)))
+	x.hear(issued(17, routed("c", 7, 0, 1))) // another one of before
+	x.hear(issued(20, routed("c", 1, 0, 1)))
+	if got := ask(x, "c", 1, 2, 5, 7); !slices.Equal(got, []uint64{1}) {
+		t.Errorf("%v are true", got)
+	}
+	x.hear(issued(a.GetIssuedNs(), routed("c", 7, 0, 1)))
+	if got := ask(x, "c", 7); len(got) != 1 {
+		t.Error("what was given is never true")
+	}
+	if got := ask(x, "d", 0); len(got) != 0 {
+		t.Error("another channel is not forgotten")
+	}
+}
+
 func TestIdleChannelsAreForgotten(t *testing.T) {
 	t.Parallel()
 	const almost = 10*time.Minute - time.Second

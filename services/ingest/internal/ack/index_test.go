@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
@@ -43,11 +45,17 @@ func start(t *testing.T, b *bustest.Bus) (*ack.Index, *bus.Conn) {
 
 func issue(t *testing.T, x *ack.Index, channel string) uint64 {
 	t.Helper()
-	id, err := x.Issue(t.Context(), token, channel)
+	return issueAck(t, x, channel).GetId()
+}
+
+func issueAck(t *testing.T, x *ack.Index, channel string) *drainlinev1.Ack {
+	t.Helper()
+	a, err := x.Issue(t.Context(), token, channel)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id
+	a.Parts = 1
+	return a
 }
 
 // ask returns the ids for which the answer is true.
@@ -80,14 +88,10 @@ func awaitTrue(t *testing.T, x *ack.Index, asked, want []uint64) {
 
 // route tells, as transform does, that a request went to a batch of its own, and
 // returns that.
-func route(t *testing.T, c *bus.Conn, id uint64) wire.ID {
+func route(t *testing.T, c *bus.Conn, a *drainlinev1.Ack) wire.ID {
 	t.Helper()
 	batch := wire.RandomID()
-	in := wire.ChannelID(token, channel)
-	err := c.TellRouted(t.Context(), []*drainlinev1.Routed{{
-		Ack: &drainlinev1.Ack{Channel: in[:], Id: id, Parts: 1}, Batches: [][]byte{batch[:]},
-	}})
-	if err != nil {
+	if err := c.TellRouted(t.Context(), []*drainlinev1.Routed{{Ack: a, Batches: [][]byte{batch[:]}}}); err != nil {
 		t.Fatal(err)
 	}
 	return batch
@@ -108,11 +112,11 @@ func TestAcknowledgement(t *testing.T) {
 	x, c := start(t, b)
 	var batches []wire.ID
 	for want := range uint64(3) {
-		id := issue(t, x, channel)
-		if id != want {
-			t.Errorf("ackId %d, want %d", id, want)
+		a := issueAck(t, x, channel)
+		if a.GetId() != want {
+			t.Errorf("ackId %d, want %d", a.GetId(), want)
 		}
-		batches = append(batches, route(t, c, id))
+		batches = append(batches, route(t, c, a))
 	}
 	if id := issue(t, x, "other"); id != 0 {
 		t.Errorf("another channel begins with %d", id)
@@ -145,17 +149,17 @@ func TestAnyInstanceAnswers(t *testing.T) {
 	first, c := start(t, b)
 	second, _ := start(t, b)
 	for range 3 {
-		settle(t, c, route(t, c, issue(t, first, channel)))
-		settle(t, c, route(t, c, issue(t, second, channel)))
+		settle(t, c, route(t, c, issueAck(t, first, channel)))
+		settle(t, c, route(t, c, issueAck(t, second, channel)))
 	}
 	awaitTrue(t, second, []uint64{0, 1, 4, 9}, []uint64{0, 1, 4})
 	// Whoever hears of the next request has heard what was answered before.
-	settle(t, c, route(t, c, issue(t, first, channel)))
+	settle(t, c, route(t, c, issueAck(t, first, channel)))
 	awaitTrue(t, first, []uint64{6}, []uint64{6})
 	if got := ask(t, first, token, channel, 0, 1, 4); len(got) > 0 {
 		t.Errorf("%v are true a second time", got)
 	}
-	late := route(t, c, issue(t, first, channel))
+	late := route(t, c, issueAck(t, first, channel))
 	first.Close()
 	second.Close()
 	third, c := start(t, b)
@@ -195,8 +199,127 @@ func TestUnready(t *testing.T) {
 	if err := x.Await(t.Context()); err != nil {
 		t.Error(err)
 	}
-	settle(t, conn, route(t, conn, issue(t, x, channel)))
+	settle(t, conn, route(t, conn, issueAck(t, x, channel)))
 	awaitTrue(t, x, []uint64{0}, []uint64{0})
+}
+
+// fence waits until an index has heard all that was told.
+func fence(t *testing.T, x *ack.Index, c *bus.Conn) {
+	t.Helper()
+	in, batch := wire.ChannelID(token, "fence"), wire.RandomID()
+	a := &drainlinev1.Ack{Channel: in[:], Parts: 1, IssuedNs: time.Now().UnixNano()}
+	if err := c.TellRouted(t.Context(), []*drainlinev1.Routed{{Ack: a, Batches: [][]byte{batch[:]}}}); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, c, batch)
+	bustest.Await(t, "it does not hear", func() bool { return len(ask(t, x, token, "fence", 0)) > 0 })
+}
+
+// A channel whose counter is lost counts from 0 again: old answers are not for new
+// requests, whoever is asked, and old reports not about them.
+func TestACounterIsLost(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t, configured(t))
+	first, c := start(t, b)
+	second, _ := start(t, b)
+	old := issueAck(t, first, channel)
+	settle(t, c, route(t, c, old), route(t, c, issueAck(t, second, channel)), route(t, c, issueAck(t, first, channel)))
+	awaitTrue(t, first, []uint64{1}, []uint64{1})
+	awaitTrue(t, second, []uint64{2}, []uint64{2})
+	fence(t, first, c)
+
+	counters, err := c.JetStream().Stream(t.Context(), c.Names().AckIDStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := wire.ChannelID(token, channel)
+	if err := counters.Purge(t.Context(), jetstream.WithPurgeSubject(c.Names().AckIDSubject(of))); err != nil {
+		t.Fatal(err)
+	}
+	again := issueAck(t, first, channel)
+	if again.GetId() != 0 {
+		t.Fatalf("ackId %d", again.GetId())
+	}
+	for _, x := range []*ack.Index{first, second} {
+		if got := ask(t, x, token, channel, 0); len(got) > 0 {
+			t.Error("true for a request that was not even stored")
+		}
+		if x == first {
+			fence(t, second, c)
+		}
+	}
+	settle(t, c, route(t, c, old)) // transform does an old block again
+	fence(t, second, c)
+	fence(t, first, c)
+	for _, x := range []*ack.Index{first, second} {
+		if got := ask(t, x, token, channel, 0); len(got) > 0 {
+			t.Error("true for an old request's sake")
+		}
+	}
+	settle(t, c, route(t, c, again), route(t, c, issueAck(t, first, channel)), route(t, c, issueAck(t, second, channel)))
+	awaitTrue(t, second, []uint64{0, 1, 2}, []uint64{0, 1, 2})
+	fence(t, first, c)
+	if got := ask(t, first, token, channel, 0, 1, 2); len(got) > 0 {
+		t.Errorf("%v are true a second time", got)
+	}
+}
+
+// A bus that lost what it had stored knows nothing of old requests, and nobody does.
+func TestTheStreamsAreLost(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t, configured(t))
+	first, c := start(t, b)
+	second, _ := start(t, b)
+	var batches []wire.ID
+	for range 4 {
+		batches = append(batches, route(t, c, issueAck(t, first, channel)))
+	}
+	settle(t, c, batches...)
+	awaitTrue(t, first, []uint64{2}, []uint64{2})
+	awaitTrue(t, second, []uint64{1}, []uint64{1})
+	for _, name := range []string{c.Names().AckStream(), c.Names().AckIDStream()} {
+		if err := c.JetStream().DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := topology.New(b.Config, b.Server.Capacity()).Apply(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	again := issueAck(t, first, channel)
+	if got := ask(t, first, token, channel, 0); again.GetId() != 0 || len(got) > 0 {
+		t.Errorf("ackId %d, true %v", again.GetId(), got)
+	}
+	fence(t, first, c)
+	fence(t, second, c)
+	for _, x := range []*ack.Index{first, second} {
+		if got := ask(t, x, token, channel, 0, 1, 2, 3); len(got) > 0 {
+			t.Errorf("%v are true", got)
+		}
+	}
+	settle(t, c, route(t, c, again), route(t, c, issueAck(t, second, channel)), route(t, c, issueAck(t, first, channel)))
+	awaitTrue(t, second, []uint64{0, 1, 2}, []uint64{0, 1, 2})
+}
+
+func TestWithdraw(t *testing.T) {
+	t.Parallel()
+	b := bustest.Start(t, configured(t))
+	x, c := start(t, b)
+	a := issueAck(t, x, channel)
+	x.Withdraw(&drainlinev1.Ack{Channel: a.GetChannel(), Id: a.GetId(), IssuedNs: a.GetIssuedNs() - 1})
+	if _, pending := x.Size(); pending != 1 {
+		t.Errorf("%d requests are pending", pending)
+	}
+	x.Withdraw(a)
+	if _, pending := x.Size(); pending != 0 {
+		t.Errorf("%d requests are pending", pending)
+	}
+	x.Withdraw(&drainlinev1.Ack{Channel: make([]byte, 16)})
+	// It was stored, although nobody said so in time.
+	settle(t, c, route(t, c, a))
+	fence(t, x, c)
+	if got := ask(t, x, token, channel, 0); len(got) > 0 {
+		t.Error("true for what the client was not told to be stored")
+	}
 }
 
 func TestFull(t *testing.T) {
@@ -205,8 +328,7 @@ func TestFull(t *testing.T) {
 	c.Ingest.HEC.Acks.PendingPerChannel = 1
 	b := bustest.Start(t, c)
 	x, conn := start(t, b)
-	batch := route(t, conn, issue(t, x, channel))
-	bustest.Await(t, "the request is not heard of", func() bool { _, pending := x.Size(); return pending == 1 })
+	batch := route(t, conn, issueAck(t, x, channel))
 	if _, err := x.Issue(t.Context(), token, channel); !errors.Is(err, ack.ErrFull) {
 		t.Errorf("outcome %v", err)
 	}
@@ -222,7 +344,7 @@ func TestTheBusIsAway(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t, configured(t))
 	x, conn := start(t, b)
-	settle(t, conn, route(t, conn, issue(t, x, channel)), route(t, conn, issue(t, x, channel)))
+	settle(t, conn, route(t, conn, issueAck(t, x, channel)), route(t, conn, issueAck(t, x, channel)))
 	awaitTrue(t, x, []uint64{1}, []uint64{1})
 	conn.Close()
 	if got := ask(t, x, token, channel, 0, 1); !slices.Equal(got, []uint64{0}) {

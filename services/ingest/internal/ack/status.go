@@ -12,13 +12,15 @@ import (
 // the smallest, one whose every other line is just too long has 195,848.
 const maxParts = 1 << 18
 
-// status is what is known of one request since the first of its parts was routed.
+// status is what is known of one request since it was given its id here, or the
+// first of its parts was routed.
 type status struct {
 	id      uint64
+	issued  int64         // when the id was given, nanoseconds since 1970
 	waits   []wire.ID     // batches that are not settled
 	parts   *parts        // nil when all have been routed
 	born    time.Duration // when it was first heard of
-	total   uint32        // parts of the request
+	total   uint32        // parts of the request, zero before the first is routed
 	dropped bool
 }
 
@@ -28,19 +30,15 @@ type parts struct {
 	left  int
 }
 
-func newStatus(id uint64, total uint32, now time.Duration) status {
-	return status{
-		id: id, born: now, total: total,
-		parts: &parts{heard: make([]uint64, (total+63)/64), left: int(total)},
-	}
-}
-
 // complete reports whether every event of the request is settled.
-func (s *status) complete() bool { return s.parts == nil && len(s.waits) == 0 }
+func (s *status) complete() bool { return s.total > 0 && s.parts == nil && len(s.waits) == 0 }
 
 // hear takes in that a part was routed. It reports false when it cannot be one of
 // this request.
 func (s *status) hear(part, total uint32) bool {
+	if s.total == 0 {
+		s.total, s.parts = total, &parts{heard: make([]uint64, (total+63)/64), left: int(total)}
+	}
 	if s.total != total {
 		return false
 	}

@@ -20,7 +20,7 @@ func TestAckVectors(t *testing.T) {
 		got := f.post(target, ackToken, `{"event":"x"}`, "X-Splunk-Request-Channel", channel)
 		f.want("V39", got, 200, `{"text":"Success","code":0,"ackId":`+string(rune('0'+i))+`}`)
 		of := wire.ChannelID("sure", channel)
-		want := &drainlinev1.Ack{Channel: of[:], Id: uint64(i), Parts: 1}
+		want := &drainlinev1.Ack{Channel: of[:], Id: uint64(i), Parts: 1, IssuedNs: issuedNS}
 		if got := f.store.requests()[0].GetAck(); !proto.Equal(got, want) {
 			t.Errorf("V39: stored %v, want %v", got, want)
 		}
@@ -67,6 +67,22 @@ func TestAckTrouble(t *testing.T) {
 	log := f.log.String()
 	if !strings.Contains(log, "cannot be given an ackId") || strings.Contains(log, "cannot be stored") {
 		t.Error(log)
+	}
+}
+
+// An id whose request is not stored is taken back.
+func TestAckOfWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	f.store.fails = errDown
+	for _, token := range []string{plainToken, ackToken} {
+		if got := f.post(eventPath+"?channel="+channel, token, `{"event":"x"}`); got.status != 503 {
+			t.Errorf("answered %d", got.status)
+		}
+	}
+	of := wire.ChannelID("sure", channel)
+	if got := f.acks.withdrawn; len(got) != 1 || !proto.Equal(got[0], &drainlinev1.Ack{Channel: of[:], IssuedNs: issuedNS}) {
+		t.Errorf("withdrawn: %v", got)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/ingest/internal/notice"
@@ -29,7 +30,9 @@ type Acks interface {
 	// Issue gives the request that is about to be stored its ackId: 0, 1, 2 … on
 	// each channel of each token. It fails when there are too many channels, or too
 	// many ids that nobody asked for.
-	Issue(ctx context.Context, token, channel string) (id uint64, err error)
+	Issue(ctx context.Context, token, channel string) (*drainlinev1.Ack, error)
+	// Withdraw says that the request was not stored.
+	Withdraw(ack *drainlinev1.Ack)
 	// Query tells of each of the ids whether its events have been delivered. Ids
 	// that are not in the answer are not, or nothing is known of them.
 	Query(ctx context.Context, token, channel string, ids []uint64) (map[uint64]bool, error)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
 	"github.com/drainline/drainline/services/ingest/internal/door"
@@ -121,16 +122,28 @@ type ledger struct {
 	issued map[string]uint64
 	told   map[string]bool
 	fails  error
+	// Requests that were not stored.
+	withdrawn []*drainlinev1.Ack
 }
 
-func (l *ledger) Issue(_ context.Context, token, channel string) (uint64, error) {
+// issuedNS is when the ledger gives its ids.
+const issuedNS = 1_700_000_000_000_000_000
+
+func (l *ledger) Issue(_ context.Context, token, channel string) (*drainlinev1.Ack, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	id := l.issued[token+channel]
-	if l.fails == nil {
-		l.issued[token+channel]++
+	id, of := l.issued[token+channel], wire.ChannelID(token, channel)
+	if l.fails != nil {
+		return nil, l.fails
 	}
-	return id, l.fails
+	l.issued[token+channel]++
+	return &drainlinev1.Ack{Channel: of[:], Id: id, IssuedNs: issuedNS}, nil
+}
+
+func (l *ledger) Withdraw(ack *drainlinev1.Ack) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.withdrawn = append(l.withdrawn, ack)
 }
 
 func (l *ledger) Query(_ context.Context, token, channel string, ids []uint64) (map[uint64]bool, error) {

@@ -128,5 +128,7 @@ func ackOf(ack *drainlinev1.Ack, part, parts int) *drainlinev1.Ack {
 	if ack == nil {
 		return nil
 	}
-	return &drainlinev1.Ack{Channel: ack.GetChannel(), Id: ack.GetId(), Part: uint32(part), Parts: uint32(parts)}
+	return &drainlinev1.Ack{
+		Channel: ack.GetChannel(), Id: ack.GetId(), Part: uint32(part), Parts: uint32(parts), IssuedNs: ack.GetIssuedNs(),
+	}
 }

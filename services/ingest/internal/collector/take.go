@@ -8,7 +8,6 @@ import (
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
-	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -114,15 +113,16 @@ func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error)
 	a := hec.NewAnswer(hec.Success)
 	var ack *drainlinev1.Ack
 	if channel != "" {
-		id, err := c.Acks.Issue(ctx, q.token.Name, channel)
-		if err != nil {
+		var err error
+		if ack, err = c.Acks.Issue(ctx, q.token.Name, channel); err != nil {
 			return nil, c.unacknowledged(err)
 		}
-		a.AckID = int64(id)
-		of := wire.ChannelID(q.token.Name, channel)
-		ack = &drainlinev1.Ack{Channel: of[:], Id: id}
+		a.AckID = int64(ack.GetId())
 	}
 	if err := c.Store.Store(ctx, q.parcel(m, ack)); err != nil {
+		if ack != nil {
+			c.Acks.Withdraw(ack)
+		}
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	c.trouble.Passed()
