@@ -56,7 +56,7 @@ var hecKeys = slices.Concat(
 		{
 			path: hec + ".acks.pending", kind: count(10_000_000), def: "10000000",
 			doc: "The most requests whose fate nobody has asked for (limits.conf: max_number_of_acked_requests_pending_query). Each " +
-				"takes about 170 bytes of memory, 300 on a channel of its own. The bus keeps about the latest 500,000 (128 MiB of " +
+				"takes about 170 bytes of memory, 330 on a channel of its own. The bus keeps about the latest 500,000 (128 MiB of " +
 				"notes): what is older is not known after a restart, and clients send it again.",
 		},
 		{

@@ -51,11 +51,12 @@ type Options struct {
 // A request takes 170 bytes or less while its events are on their way, and 64 when
 // they are settled; each channel takes about 150 beside.
 type Index struct {
-	bus    *bus.Conn
-	log    *slog.Logger
-	counts counts
-	start  time.Time
-	untold bus.Alarm
+	bus      *bus.Conn
+	log      *slog.Logger
+	counts   counts
+	start    time.Time
+	untold   bus.Alarm
+	restarts bus.Alarm
 
 	ready chan struct{} // closed when the bus has been read
 	stop  context.CancelFunc
@@ -198,9 +199,11 @@ func (x *Index) give(id wire.ID, ackID uint64) (a *drainlinev1.Ack, again bool) 
 // tellAgain tells other instances at once that an id was given again: they may be
 // asked about it before its request is routed, and know an old answer.
 func (x *Index) tellAgain(ctx context.Context, a *drainlinev1.Ack) {
-	x.log.Warn("the count of a channel's ackIds was lost, it begins again", "channel", wire.ToID(a.GetChannel()), "ackId", a.GetId())
+	if x.restarts.Due() {
+		x.log.Warn("the bus has lost the count of ackIds of a channel, it begins again", "channel", wire.ToID(a.GetChannel()), "ackId", a.GetId())
+	}
 	if err := x.bus.TellRouted(ctx, []*drainlinev1.Routed{{Ack: a}}); err != nil {
-		x.log.Warn("other instances are not told that an ackId was given again", "error", err)
+		x.log.Debug("other instances are not told that an ackId was given again", "error", err)
 	}
 }
 
