@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
+
+// lastWords is how long a door goes on answering after it has stopped to accept.
+const lastWords = 200 * time.Millisecond
 
 // opening is how a door meets the network. To add a door, make its handler in
 // New and give it to open; all else (serving, the gate, certificates, the end)
@@ -74,12 +78,26 @@ func (d *doorway) serve() error {
 
 func (d *doorway) startDraining() { d.draining.Store(true) }
 
+// lastWords answers what comes on connections that are just open, and refuses new
+// ones: net/http's Shutdown would end those without an answer, which costs Logplex
+// a try.
+func (d *doorway) lastWords(ctx context.Context) {
+	if err := d.listener.shut(); err != nil {
+		d.log.Debug("listening socket", "door", d.key, "error", err)
+	}
+	select {
+	case <-time.After(lastWords):
+	case <-ctx.Done():
+	}
+}
+
 // close stops accepting and waits for the requests that are held, until ctx
 // ends; then it cuts them off.
 func (d *doorway) close(ctx context.Context) {
 	if d.drain != nil {
 		d.drain()
 	}
+	d.lastWords(ctx)
 	if err := d.server.Shutdown(ctx); err != nil {
 		d.log.Warn("requests are still being sent, cutting them off", "door", d.key, "error", err)
 		if err := d.server.Close(); err != nil {

@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -147,6 +149,35 @@ func TestStartBeforeTheBus(t *testing.T) {
 	if n := s.CachedInfo().State.Msgs; n != 1 {
 		t.Errorf("%d blocks are on the bus", n)
 	}
+}
+
+// A bus that comes back empty gets its streams again, and what was changed while
+// it was away is in force at once.
+func TestBusThatLostItsDisk(t *testing.T) {
+	t.Parallel()
+	nats, url := startNATS(t, "")
+	ingest := service(t, "ingest", "bus.url="+url, "ingest.spool.dir="+t.TempDir())
+	file := filepath.Join(ingest.dir, "drainline.yaml")
+	replaceFile(t, file, "ingest: {logplex: {credentials: {a: {secret: first}}}}\n")
+	ingest.env, ingest.args = nil, append(ingest.args, "--config", file)
+	p := ingest.start(t).ready()
+	mustPost(t, p.drainURL("first"), frame("before\n"))
+	nats.stop()
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(nats.args[1]), "data")); err != nil {
+		t.Fatal(err)
+	}
+	replaceFile(t, file, "ingest: {logplex: {credentials: {a: {secret: second}}}}\n")
+	eventually(t, "the second secret is good", func() bool {
+		return post(t, p.drainURL("second"), frame("meanwhile\n"), "Logplex-Frame-Id", "2") == http.StatusNoContent
+	})
+	nats.again().line(`.* Server is ready`)
+	p.line(`.*the spool is empty again.*`)
+	mustPost(t, p.drainURL("second"), frame("after\n"), "Logplex-Frame-Id", "3")
+	bus := lookAt(t, url)
+	eventually(t, "all is on the bus", func() bool {
+		s, err := bus.js.Stream(t.Context(), "drainline_raw_s0")
+		return err == nil && s.CachedInfo().State.Msgs >= 2
+	})
 }
 
 // Without a proxy and without a spool the listener closes, which costs Logplex

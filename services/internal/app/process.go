@@ -66,16 +66,13 @@ type Process struct {
 	Out      io.Writer
 	Terminal bool
 
-	loader config.Loader
-	level  *slog.LevelVar
-	hangup chan os.Signal
-	checks []check
-	facts  []fact
-	atEnd  []func()
-	// topology makes sure of the streams that a configuration needs.
-	topology func(ctx context.Context, c *config.Config) error
-	// late is a bus that was away at the start, nil if there was none.
-	late *bus.Conn
+	loader  config.Loader
+	level   *slog.LevelVar
+	hangup  chan os.Signal
+	checks  []check
+	facts   []fact
+	atEnd   []func()
+	streams *streams // nil before Connect
 }
 
 // newProcess loads the configuration and sets up what does not need the network.
@@ -127,7 +124,7 @@ func (p *Process) end() {
 
 // Connect reaches the bus for one service, within bus.connect_timeout, and makes
 // sure of its streams. An ingest with a spool starts also while the bus is away,
-// and makes sure of them when it comes. Embedded is the server inside
+// and makes sure of them when it comes, as all do when it comes back. Embedded is the server inside
 // this process and its capacity in bytes; without one, bus.url is where the bus is.
 func (p *Process) Connect(ctx context.Context, service string, embedded Embedded) (*bus.Conn, error) {
 	c := p.Config.Bus
@@ -167,43 +164,11 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		}
 		return err
 	}
-	if p.topology != nil {
+	if p.streams != nil {
 		return conn, nil
 	}
-	p.topology = ensure
-	if conn.Away() {
-		p.late = conn
-		return conn, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
-	defer cancel()
-	return conn, ensure(ctx, p.Config)
-}
-
-// ensureLater makes sure of the streams of a bus that was away at the start, as
-// soon as it is there. It tries until ctx ends.
-func (p *Process) ensureLater(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for told := false; ; {
-		if !p.late.Away() {
-			try, cancel := context.WithTimeout(ctx, p.Config.Bus.ConnectTimeout)
-			err := p.topology(try, p.Config)
-			cancel()
-			if err == nil {
-				return
-			}
-			if !told && ctx.Err() == nil {
-				p.Log.Error("the bus is there, but its streams are not as they have to be, trying on", "error", err)
-				told = true
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+	p.streams = &streams{conn: conn, ensure: ensure, timeout: c.ConnectTimeout, log: p.Log}
+	return conn, p.streams.prepare(ctx, p.Config)
 }
 
 // Embedded is the NATS server inside a process.
@@ -223,8 +188,8 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 			p.Log.Error("the configuration is no longer watched", "error", err)
 		}
 	})
-	if p.late != nil {
-		background.Go(func() { p.ensureLater(watchCtx) })
+	if p.streams != nil {
+		background.Go(func() { p.streams.keep(watchCtx) })
 	}
 	defer background.Wait()
 	defer stopWatch()
@@ -271,8 +236,8 @@ func (p *Process) reload(ctx context.Context, c *config.Config, services []Servi
 			commits = append(commits, commit)
 		}
 	}
-	if p.topology != nil {
-		if err := p.topology(ctx, c); err != nil {
+	if p.streams != nil {
+		if err := p.streams.prepare(ctx, c); err != nil {
 			return fmt.Errorf("the bus could not be prepared: %w", err)
 		}
 	}

@@ -111,6 +111,9 @@ func (f *ackFollower) follow(ctx context.Context) error {
 	// A consumer in memory may be lost with the connection, and a pull always is.
 	defer context.AfterFunc(link.up, cancel)()
 	stream, err := f.conn.js.Stream(ctx, f.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		f.lose()
+	}
 	if err != nil {
 		return err //nolint:wrapcheck // FollowAcks names the stream
 	}
@@ -134,15 +137,21 @@ func (f *ackFollower) follow(ctx context.Context) error {
 // that lost its end, is read from its beginning.
 func (f *ackFollower) start(info *jetstream.StreamInfo) {
 	if !f.created.Equal(info.Created) || info.State.LastSeq < f.last {
-		if !f.created.IsZero() && f.lost != nil {
-			f.lost()
-		}
-		f.created, f.last = info.Created, 0
+		f.lose()
+		f.created = info.Created
 	}
 	f.goal = info.State.LastSeq
 	if info.State.Msgs == 0 || f.last >= f.goal {
 		f.catchUp()
 	}
+}
+
+// lose says that what was heard is there no more.
+func (f *ackFollower) lose() {
+	if !f.created.IsZero() && f.lost != nil {
+		f.lost()
+	}
+	f.created, f.last = time.Time{}, 0
 }
 
 func (f *ackFollower) catchUp() {

@@ -72,6 +72,7 @@ type Conn struct {
 	closed chan struct{}
 	link   atomic.Pointer[link] // nil while the connection is away
 	denied atomic.Pointer[denial]
+	count  atomic.Int64           // of connects
 	said   atomic.Pointer[string] // the error that was logged last
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
@@ -96,6 +97,7 @@ type link struct {
 func (c *Conn) relink(connected bool) {
 	var next *link
 	if connected {
+		c.count.Add(1)
 		next = &link{}
 		next.up, next.cancel = context.WithCancel(context.Background())
 	}
@@ -268,6 +270,10 @@ func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
 // Names are the names of streams and subjects on this bus.
 func (c *Conn) Names() wire.Names { return c.names }
+
+// Connects is how often the bus has been connected: what it held before the last
+// may be lost.
+func (c *Conn) Connects() int64 { return c.count.Load() }
 
 // Healthy returns nil while the bus is connected and has denied nothing for a minute.
 func (c *Conn) Healthy() error {
