@@ -78,6 +78,16 @@ type Identity struct {
 	AppFrom []string `koanf:"app_from"`
 }
 
+// Where the name of an app may come from, the words of Identity.AppFrom.
+const (
+	AppFromDrain      = "drain"
+	AppFromPath       = "path"
+	AppFromQuery      = "query"
+	AppFromHostname   = "hostname"
+	AppFromCredential = "credential"
+	AppFromToken      = "token"
+)
+
 // Logplex is the door for Heroku's log drains.
 type Logplex struct {
 	Listen        string                `koanf:"listen"`

@@ -46,7 +46,7 @@ var ingestKeys = slices.Concat(
 		{path: "ingest.identity", doc: "How the app of a line is found."},
 		{
 			path: "ingest.identity.app_from",
-			kind: wordList("drain", "path", "query", "hostname", "credential", "token"),
+			kind: wordList(AppFromDrain, AppFromPath, AppFromQuery, AppFromHostname, AppFromCredential, AppFromToken),
 			def:  "drain,path,query,hostname,credential,token",
 			doc: "Where the name is taken from, the first that gives one: the entry under drains, the path (/logs/shop), the query " +
 				"(?app=shop), the frame's hostname, the credential's name, the drain token.",

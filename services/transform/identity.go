@@ -5,11 +5,9 @@ import (
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
-
-// queryApp is the query parameter of a drain's URL that names the app.
-const queryApp = "app"
 
 // identity is what a request says about the app its lines belong to.
 type identity struct {
@@ -30,17 +28,17 @@ func (t *transformer) identify(r *drainlinev1.Request, d *drain) identity {
 	for _, from := range t.settings.appFrom {
 		name := ""
 		switch from {
-		case "drain":
+		case config.AppFromDrain:
 			name = d.app
-		case "path":
+		case config.AppFromPath:
 			name = id.permitted(r.GetFacts().GetPathApp())
-		case "query":
-			name = id.permitted(r.GetQuery()[queryApp])
-		case "hostname":
+		case config.AppFromQuery:
+			name = id.permitted(r.GetQuery()[wire.QueryApp])
+		case config.AppFromHostname:
 			id.byLine = true
-		case "credential":
+		case config.AppFromCredential:
 			name = credentialApp(r)
-		case "token":
+		case config.AppFromToken:
 			name = r.GetDrainToken()
 			id.byToken = name == ""
 		}

@@ -89,8 +89,7 @@ func newCounts(m *telemetry.Metrics) counts {
 	}
 }
 
-// New makes an Index and begins to read what is on the bus; Await says when that
-// is done. Close it. There can be one on a set of metrics.
+// New makes an Index and begins to read what is on the bus. Close it. There can be one on a set of metrics.
 func New(o Options) *Index {
 	x := newIndex(o)
 	following, stop := context.WithCancel(context.Background())
@@ -140,17 +139,6 @@ func (x *Index) isReady() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// Await waits until what is on the bus has been read. It fails when ctx ends
-// first, and reading goes on.
-func (x *Index) Await(ctx context.Context) error {
-	select {
-	case <-x.ready:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnready, context.Cause(ctx))
 	}
 }
 

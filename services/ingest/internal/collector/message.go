@@ -106,7 +106,7 @@ func (q *request) checkIndex(index string, event int) error {
 func (q *request) parcel(m *message, ack *drainlinev1.Ack) *parcel.Parcel {
 	id := wire.RandomID()
 	p := &parcel.Parcel{Shard: q.token.Name + " " + q.client, Parts: make([]parcel.Part, len(m.pieces))}
-	facts := &drainlinev1.Facts{UserAgent: clip(q.http.UserAgent(), maxUserAgent), RemoteAddr: q.client}
+	facts := &drainlinev1.Facts{UserAgent: parcel.Text(q.http.UserAgent(), parcel.MaxUserAgent), RemoteAddr: q.client}
 	traced, before := trace.Of(q.http.Header), 0
 	for i, piece := range m.pieces {
 		part := id

@@ -8,15 +8,13 @@ import (
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/rate"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
-// Bounds of what is kept of a request beside its body, in bytes.
-const (
-	maxUserAgent = 256
-	maxMetadata  = 1 << 10
-)
+// maxMetadata bounds what is kept of one parameter of the query, in bytes.
+const maxMetadata = 1 << 10
 
 // request is a POST on its way through the door, under the rules that held when
 // it came.
@@ -42,7 +40,7 @@ func (q *request) tokenName() string {
 func (q *request) bound() *rate.Bound { return q.rules.rates[q.token.Name] }
 
 // parameter is a parameter of the URL's query.
-func (q *request) parameter(name string) string { return clip(q.query.Get(name), maxMetadata) }
+func (q *request) parameter(name string) string { return parcel.Text(q.query.Get(name), maxMetadata) }
 
 // defaults are the metadata that the URL and the token give, the URL first.
 func (q *request) defaults() *drainlinev1.Defaults {
@@ -102,9 +100,4 @@ func isGUID(s string) bool {
 		}
 	}
 	return true
-}
-
-// clip makes s valid UTF-8, which protobuf demands of text, of n bytes at most.
-func clip(s string, n int) string {
-	return strings.ToValidUTF8(s[:min(len(s), n)], "?")
 }

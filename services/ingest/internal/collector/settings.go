@@ -30,7 +30,7 @@ type Settings struct {
 	// and MaxDepth the nesting of an envelope. Lines of raw bodies are cut into pieces
 	// of MaxEvent bytes.
 	MaxEvent, MaxEvents, MaxDepth int
-	// Requests is how many may be worked on at a time. 0 is no bound.
+	// Requests is how many may be worked on at a time.
 	Requests int
 	// Upload is how long a body may take, and as long it may wait to begin: Splunk
 	// waits for more than half a minute.

@@ -25,7 +25,7 @@ func (c *Collector) take(w http.ResponseWriter, q *request, e endpoint) ([]byte,
 		return nil, &busyError{hec.ShuttingDown, pause, "the door is about to close"}
 	}
 	defer c.active.Add(-1)
-	if n := c.active.Add(1); q.rules.Requests > 0 && n > int64(q.rules.Requests) {
+	if n := c.active.Add(1); n > int64(q.rules.Requests) {
 		c.Counts.Crowded.Add(1)
 		return nil, &busyError{hec.ServerBusy, pause, "too many requests at a time"}
 	}

@@ -92,7 +92,7 @@ func (r *rules) authenticate(h http.Header, query url.Values) (*token, error) {
 		t = r.find(secret)
 	} else {
 		var err error
-		if t, err = r.authorized(first(h["Authorization"])); err != nil {
+		if t, err = r.authorized(h.Get("Authorization")); err != nil {
 			return nil, err
 		}
 	}
@@ -134,11 +134,4 @@ func (r *rules) authorized(header string) (*token, error) {
 		return asUser, nil
 	}
 	return nil, refusal(hec.InvalidAuthorization, "the Authorization header is neither Splunk nor Basic with a token")
-}
-
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
 }

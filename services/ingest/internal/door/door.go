@@ -122,7 +122,7 @@ func (e *refusal) Error() string { return e.sentence }
 
 // admit finds out who sends.
 func (d *Door) admit(r *http.Request, rules *rules, app string) (Sender, error) {
-	c := rules.admit(first(r.Header["Authorization"]))
+	c := rules.admit(r.Header.Get("Authorization"))
 	if c == nil {
 		d.Counts.Unauthorized.Add(1)
 		return Sender{}, &refusal{http.StatusUnauthorized, "the drain URL's user or password must be the secret of a credential"}
@@ -136,7 +136,7 @@ func (d *Door) admit(r *http.Request, rules *rules, app string) (Sender, error) 
 // ofLogplex refuses another kind of body than Logplex's: whoever announces one is
 // somebody else.
 func (d *Door) ofLogplex(h http.Header) error {
-	if first(h["Content-Type"]) == "" || IsLogplex(h) {
+	if h.Get("Content-Type") == "" || IsLogplex(h) {
 		return nil
 	}
 	d.Counts.Unsupported.Add(1)
@@ -145,7 +145,7 @@ func (d *Door) ofLogplex(h http.Header) error {
 
 // IsLogplex says whether the content type is Logplex's. Its own ingress takes both.
 func IsLogplex(h http.Header) bool {
-	kind, _, _ := strings.Cut(first(h["Content-Type"]), ";")
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "application/logplex-1", "application/x-logplex-1":
 		return true

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -65,21 +64,6 @@ func FuzzAdmit(f *testing.F) {
 		plain, plainOK := plainAdmit(secrets, header)
 		if name != plain || ok != plainOK {
 			t.Errorf("%q: %q %v, plainly %q %v", header, name, ok, plain, plainOK)
-		}
-	})
-}
-
-func TestClip(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "s"))
-		n := rapid.IntRange(0, 20).Draw(t, "n")
-		got := clip(s, n)
-		if len(got) > n || !utf8.ValidString(got) {
-			t.Fatalf("clip(%q, %d) is %q", s, n, got)
-		}
-		if len(s) <= n && utf8.ValidString(s) && got != s {
-			t.Fatalf("clip(%q, %d) changed it to %q", s, n, got)
 		}
 	})
 }

@@ -4,36 +4,21 @@ import (
 	"strings"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
 
-// Bounds of what is kept of a request beside its body, in bytes.
-const (
-	maxUserAgent = 256
-	maxMsgCount  = 32
-)
+// maxMsgCount bounds what is kept of a Logplex-Msg-Count, in bytes.
+const maxMsgCount = 32
 
 func (q *request) facts() *drainlinev1.Facts {
-	h := q.http.Header
 	return &drainlinev1.Facts{
 		PathApp:        q.App,
-		UserAgent:      clip(first(h["User-Agent"]), maxUserAgent),
+		UserAgent:      parcel.Text(q.http.UserAgent(), parcel.MaxUserAgent),
 		RemoteAddr:     q.RemoteAddr,
-		MsgCount:       clip(first(h[headerMsgCount]), maxMsgCount),
+		MsgCount:       parcel.Text(q.http.Header.Get(headerMsgCount), maxMsgCount),
 		Apps:           q.Apps,
 		StructuredData: q.StructuredData,
 	}
-}
-
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
-}
-
-// clip makes s valid UTF-8, which protobuf demands of text, of n bytes at most.
-func clip(s string, n int) string {
-	return strings.ToValidUTF8(s[:min(len(s), n)], "?")
 }
 
 // host is an address without its port.

@@ -6,15 +6,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
 
-const (
-	// queryApp is the parameter that names the app, where the path does not.
-	queryApp = "app"
-	// queryToken is HEC's token where it is in the URL. It is never kept, whatever is
-	// allowed.
-	queryToken = "token"
-)
+// queryToken is HEC's token where it is in the URL. It is never kept, whatever is
+// allowed.
+const queryToken = "token"
 
 // Bounds of what is kept of a query: parameters, and bytes of a value.
 const (
@@ -56,15 +55,15 @@ func (f *fields) query(u *url.URL) map[string]string {
 	}
 	values, kept := u.Query(), map[string]string{}
 	keep := func(name string) {
-		v := first(values[name])
+		v := values.Get(name)
 		if name == queryToken {
 			return
 		}
-		if name == queryApp && !isName(v) {
+		if name == wire.QueryApp && !isName(v) {
 			return // as in the path, but for the sake of a name no log is refused
 		}
 		if v != "" && len(kept) < maxQueryFields {
-			kept[name] = clip(v, maxQuery)
+			kept[name] = parcel.Text(v, maxQuery)
 		}
 	}
 	for _, name := range f.names {

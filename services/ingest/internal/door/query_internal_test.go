@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
 
 func TestQuery(t *testing.T) {
@@ -62,7 +64,7 @@ func TestQueryIsBounded(t *testing.T) {
 			t.Fatalf("kept %d", len(kept))
 		}
 		for name, value := range kept {
-			if (name != "app" && !strings.HasPrefix(name, "utm_")) || !isName(name) || value == "" || clip(value, maxQuery) != value {
+			if (name != "app" && !strings.HasPrefix(name, "utm_")) || !isName(name) || value == "" || parcel.Text(value, maxQuery) != value {
 				t.Fatalf("kept %q: %q", name, value)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/trace"
 )
@@ -42,12 +44,12 @@ func (q *request) named() string {
 	for _, from := range q.rules.AppFrom {
 		app := ""
 		switch from {
-		case "drain":
+		case config.AppFromDrain:
 			app = q.rules.Drains[q.who.drainToken]
-		case "path":
+		case config.AppFromPath:
 			app = q.App
-		case "query":
-			app = q.query[queryApp]
+		case config.AppFromQuery:
+			app = q.query[wire.QueryApp]
 		}
 		if app != "" {
 			return app
