@@ -164,30 +164,39 @@ func TestBlockDoneTwiceIsStoredOnce(t *testing.T) {
 	}
 }
 
+// fillEvents leaves the stream of events without room until empty is called.
+func (r *running) fillEvents(t *testing.T) (empty func()) {
+	t.Helper()
+	js := r.conn.JetStream()
+	stream, err := js.Stream(t.Context(), r.conn.Names().EventsStream("splunk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resize := func(bytes int64) {
+		t.Helper()
+		c := stream.CachedInfo().Config
+		c.MaxBytes = bytes
+		if _, err := js.UpdateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roomy := stream.CachedInfo().Config.MaxBytes
+	resize(1)
+	return func() { resize(roomy) }
+}
+
 // A full events stream holds the block; nothing is acknowledged before it is stored.
 func TestFullDestinationHoldsTheBlock(t *testing.T) {
 	t.Parallel()
 	c := bustest.Config(t, nil)
 	r := startService(t, c)
-	ctx := t.Context()
-	stream, err := r.conn.JetStream().Stream(ctx, r.conn.Names().EventsStream("splunk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := stream.CachedInfo().Config
-	roomy := full
-	full.MaxBytes = 1
-	if _, err := r.conn.JetStream().UpdateStream(ctx, full); err != nil {
-		t.Fatal(err)
-	}
+	empty := r.fillEvents(t)
 	r.publish(t, sealed(t, numbered(1)))
 	bustest.Await(t, "the block is not taken", func() bool {
-		k, err := r.conn.JetStream().Consumer(ctx, r.conn.Names().RawStream("s0"), wire.TransformConsumer)
+		k, err := r.conn.JetStream().Consumer(t.Context(), r.conn.Names().RawStream("s0"), wire.TransformConsumer)
 		return err == nil && k.CachedInfo().NumAckPending == 1
 	})
-	if _, err := r.conn.JetStream().UpdateStream(ctx, roomy); err != nil {
-		t.Fatal(err)
-	}
+	empty()
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
 }
@@ -286,17 +295,7 @@ func TestRoutesAreToldBeforeBatchesAreStored(t *testing.T) {
 	t.Parallel()
 	r := startService(t, acknowledging(t))
 	told := r.follow(t)
-	ctx := t.Context()
-	stream, err := r.conn.JetStream().Stream(ctx, r.conn.Names().EventsStream("splunk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := stream.CachedInfo().Config
-	roomy := full
-	full.MaxBytes = 1
-	if _, err := r.conn.JetStream().UpdateStream(ctx, full); err != nil {
-		t.Fatal(err)
-	}
+	empty := r.fillEvents(t)
 	b := block(envelopes(awaited(0), `{"event":1}`), envelopes(awaited(1), `{`), rawLines(awaited(2), "x"))
 	r.publish(t, sealed(t, b))
 	bustest.Await(t, "the routes are not told", func() bool { return len(told()) == 3 })
@@ -306,9 +305,7 @@ func TestRoutesAreToldBeforeBatchesAreStored(t *testing.T) {
 	if len(r.DeadLetters(r.conn)) != 1 {
 		t.Error("a request without batches is told of before its dead letter is stored")
 	}
-	if _, err := r.conn.JetStream().UpdateStream(ctx, roomy); err != nil {
-		t.Fatal(err)
-	}
+	empty()
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("splunk"), 1)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)
 }
