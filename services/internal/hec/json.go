@@ -43,7 +43,8 @@ func skipValue(b []byte, i, depth int) int {
 }
 
 // skipObject passes over the object that begins at b[i] and whose values nest at
-// most depth levels deep.
+// most depth levels deep. It is members.next written out: going through that costs
+// nested objects a fifth of their speed.
 func skipObject(b []byte, i, depth int) int {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
