@@ -139,15 +139,20 @@ func (c *Conn) tellNote(ctx context.Context, stage string, note *drainlinev1.Ack
 	return dropped, err
 }
 
-// storeNote tries to store a note until ctx ends.
+// storeNote tries to store a note until ctx ends. Its id is that of what it says, so
+// that a try whose answer was lost is not stored again, now or when it is told later.
 func (c *Conn) storeNote(ctx context.Context, stage string, message []byte) error {
-	_, err := c.storeAck(ctx, c.names.AckStream(), &nats.Msg{Subject: c.names.AckSubject(stage), Data: wire.Seal(nil, message)})
+	payload := wire.Seal(nil, message)
+	_, err := c.storeAck(ctx, c.names.AckStream(), &nats.Msg{
+		Subject: c.names.AckSubject(stage), Data: payload,
+		Header: nats.Header{wire.HeaderMsgID: {wire.PayloadID(payload).String()}},
+	})
 	c.untold.tried(err)
 	return err
 }
 
-// storeAck stores a message without an id: what it says may be said again. It
-// knows a stream that is not there from one that is away.
+// storeAck stores a message about acknowledgement. It knows a stream that is not
+// there from one that is away.
 func (c *Conn) storeAck(ctx context.Context, stream string, m *nats.Msg) (*jetstream.PubAck, error) {
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
 		ack, err := c.storeAckOnce(ctx, m)
