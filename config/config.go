@@ -11,6 +11,10 @@ type Config struct {
 	Bus          Bus                    `koanf:"bus"`
 	Ingest       Ingest                 `koanf:"ingest"`
 	Drains       []Drain                `koanf:"drains"`
+	Joins        map[string]Join        `koanf:"joins"`
+	Redaction    RedactionKey           `koanf:"redaction"`
+	Rules        []Rule                 `koanf:"rules"`
+	Unrouted     string                 `koanf:"unrouted"`
 	Destinations map[string]Destination `koanf:"destinations"`
 	Inspector    Inspector              `koanf:"inspector"`
 	Telemetry    Telemetry              `koanf:"telemetry"`
@@ -38,6 +42,8 @@ type Bus struct {
 type RawStream struct {
 	MaxBytes Bytes `koanf:"max_bytes"`
 	Shards   int   `koanf:"shards"`
+	// OrderedShards are those for drains with joined lines, beside Shards.
+	OrderedShards int `koanf:"ordered_shards"`
 }
 
 // DeadStream bounds what is kept of dead letters.
@@ -194,9 +200,146 @@ type Drain struct {
 	Sourcetype     string            `koanf:"sourcetype"`
 	Fields         map[string]string `koanf:"fields"`
 	Destinations   []string          `koanf:"destinations"`
+	Format         string            `koanf:"format"`
+	Join           []string          `koanf:"join"`
 	StructuredData string            `koanf:"structured_data"`
 	From           time.Time         `koanf:"from"`
 	Until          time.Time         `koanf:"until"`
+}
+
+// Join is how lines of one process become one event. Either it is a preset with
+// other limits, or it has patterns of its own.
+type Join struct {
+	Preset       string        `koanf:"preset"`
+	Start        string        `koanf:"start"`
+	Continuation string        `koanf:"continuation"`
+	MaxLines     int           `koanf:"max_lines"`
+	MaxBytes     Bytes         `koanf:"max_bytes"`
+	MaxWait      time.Duration `koanf:"max_wait"`
+}
+
+// RedactionKey is for redactions that replace a value by an HMAC of it.
+type RedactionKey struct {
+	Key     Secret `koanf:"key"`
+	KeyFile string `koanf:"key_file"`
+}
+
+// Rule is one step of what is done to every event, in order. What it does not
+// say is left as it is.
+type Rule struct {
+	Name         string            `koanf:"name"`
+	Apps         []string          `koanf:"apps"`
+	When         string            `koanf:"when"`
+	Parse        string            `koanf:"parse"`
+	Set          map[string]string `koanf:"set"`
+	Fields       FieldChanges      `koanf:"fields"`
+	Body         string            `koanf:"body"`
+	Format       string            `koanf:"format"`
+	Redact       []Redaction       `koanf:"redact"`
+	Metrics      string            `koanf:"metrics"`
+	MetricsIndex string            `koanf:"metrics_index"`
+	Sample       Sample            `koanf:"sample"`
+	Limit        Limit             `koanf:"limit"`
+	Drop         bool              `koanf:"drop"`
+	To           []string          `koanf:"to"`
+	Stop         bool              `koanf:"stop"`
+	OnError      string            `koanf:"on_error"`
+
+	// Scope has the apps of a file that is limited to some; nil is no limit.
+	Scope []string `koanf:"-"`
+	// File and Path say where the rule stands, such as rules.d/web.yaml and rules[3].
+	File string `koanf:"-"`
+	Path string `koanf:"-"`
+}
+
+// FieldChanges are made to indexed fields: first Rename (from old name to new),
+// then Remove (names, which may have *), then Add (templates).
+type FieldChanges struct {
+	Add    map[string]string `koanf:"add"`
+	Remove []string          `koanf:"remove"`
+	Rename map[string]string `koanf:"rename"`
+}
+
+// Redaction replaces what a preset or a pattern finds, by With or by an HMAC.
+// Exactly one of Preset and Pattern is set.
+type Redaction struct {
+	Preset  string
+	Pattern string
+	With    string
+	HMAC    bool
+}
+
+// Sample keeps one of Rate events; zero is off. Key is an expression: events of
+// one key are kept or dropped together.
+type Sample struct {
+	Rate int    `koanf:"rate"`
+	Key  string `koanf:"key"`
+}
+
+// Limit bounds events and bytes a second of each key; zero is no bound. Over says
+// what becomes of the rest; Rate is for OverSample.
+type Limit struct {
+	Events int    `koanf:"events"`
+	Bytes  Bytes  `koanf:"bytes"`
+	Key    string `koanf:"key"`
+	Over   string `koanf:"over"`
+	Rate   int    `koanf:"rate"`
+}
+
+// Whether and how a line is parsed, the words of Rule.Parse; any other value is a
+// regular expression with named groups.
+const (
+	ParseAuto   = "auto"
+	ParseJSON   = "json"
+	ParseLogfmt = "logfmt"
+	ParseNone   = "none"
+)
+
+// What _raw looks like, the words of Drain.Format, Rule.Format and
+// Destination.Format. Empty leaves the choice to who comes before.
+const (
+	FormatText      = "text"
+	FormatSplunkRaw = "splunk_raw"
+	FormatVector    = "vector"
+	FormatJSON      = "json"
+)
+
+// BodyJSON is the word of Rule.Body that sends what was parsed.
+const BodyJSON = "json"
+
+// What metric lines become, the words of Rule.Metrics.
+const (
+	MetricsEvents  = "events"
+	MetricsMetrics = "metrics"
+	MetricsBoth    = "both"
+)
+
+// What becomes of events over a limit.
+const (
+	OverDrop   = "drop"
+	OverSample = "sample"
+	OverDead   = "dead"
+)
+
+// What becomes of an event when a rule fails.
+const (
+	OnErrorKeep = "keep"
+	OnErrorDead = "dead"
+)
+
+// What becomes of events that no destination wants.
+const (
+	UnroutedDrop = "drop"
+	UnroutedDead = "dead"
+)
+
+// JoinPresets are the joins that need no entry.
+var JoinPresets = []string{"go", "java", "node", "python", "ruby"}
+
+// RedactPresets are the words of Rule.Redact.
+var RedactPresets = []string{
+	"aws_key", "bearer", "credit_card", "email", "heroku_token", "ipv4", "ipv6", "jwt", "password", "private_key",
+	"query_values", "url_password",
 }
 
 // Destination is one Splunk HTTP Event Collector.
@@ -204,6 +347,8 @@ type Destination struct {
 	URLs        []string      `koanf:"urls"`
 	Token       Secret        `koanf:"token"`
 	TokenFile   string        `koanf:"token_file"`
+	When        string        `koanf:"when"`
+	Format      string        `koanf:"format"`
 	MaxBytes    Bytes         `koanf:"max_bytes"`
 	Gzip        bool          `koanf:"gzip"`
 	Timeout     time.Duration `koanf:"timeout"`

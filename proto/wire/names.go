@@ -37,6 +37,10 @@ type Names struct{ Prefix string }
 // Shard names the n-th unordered shard of the raw streams.
 func Shard(n int) string { return "s" + strconv.Itoa(n) }
 
+// OrderedShard names the n-th shard whose blocks one instance takes in their order, for
+// drains with joined lines.
+func OrderedShard(n int) string { return "o" + strconv.Itoa(n) }
+
 // RawStream is the stream between ingest and transform of one shard.
 func (n Names) RawStream(shard string) string { return n.Prefix + "_raw_" + shard }
 
