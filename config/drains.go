@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (d Drain) Check() error {
 	var problems []Problem
 	for _, l := range leavesOf(drains+entryMark, reflect.ValueOf(d)) {
 		if k := byPath[l.path]; !k.kind.fits(l.value) {
-			problems = append(problems, Problem{Path: lastSegment(l.path), Value: show(l.value), Rule: "must be " + k.kind.rule})
+			problems = append(problems, Problem{Path: lastSegment(l.path), Value: show(l.value), Rule: k.kind.why(l.value)})
 		}
 	}
 	return asError(problems)
@@ -34,28 +35,42 @@ func (d Drain) Check() error {
 // checkDrains holds the entries to the rules that concern more than one key or
 // entry.
 func (d *draft) checkDrains() {
-	first := map[string]item{}
-	for _, it := range d.items {
-		d.checkDestinations(it)
+	d.checkOnce(drains, "token")
+	destinations := d.names("destinations")
+	for it := range d.entriesOf(drains) {
+		d.checkNames(it, "destinations", "a destination", destinations)
 		d.checkTimes(it)
-		token, _ := it.values["token"].(string)
-		if other, taken := first[token]; taken && token != "" {
+	}
+}
+
+// checkOnce wants different values of a key in all entries of a list.
+func (d *draft) checkOnce(list, key string) {
+	first := map[string]item{}
+	for it := range d.entriesOf(list) {
+		value, _ := it.values[key].(string)
+		if other, taken := first[value]; taken && value != "" {
 			d.add(Problem{
-				Path: it.path + ".token", Value: show(token), Rule: "is the token of " + other.path + " in " + other.from + " too",
+				Path: join(it.path, key), Value: show(value), Rule: "is the " + key + " of " + other.path + " in " + other.from + " too",
 				File: it.from,
 			})
 			continue
 		}
-		first[token] = it
+		first[value] = it
 	}
 }
 
-func (d *draft) checkDestinations(it item) {
-	names, _ := it.values["destinations"].([]string)
+// checkNames holds the names that an entry gives to those that there are.
+func (d *draft) checkNames(it item, key, what string, known []string) {
+	names, _ := it.values[key].([]string)
 	for _, name := range names {
-		if _, known := d.entries[join("destinations", name)]; !known {
-			d.add(Problem{Path: it.path + ".destinations", Value: name, Rule: "is not the name of a destination", File: it.from})
+		if slices.Contains(known, name) {
+			continue
 		}
+		rule := "is not the name of " + what
+		if len(known) > 0 {
+			rule += "; the nearest is " + nearestWord(name, known)
+		}
+		d.add(Problem{Path: join(it.path, key), Value: name, Rule: rule, File: it.from})
 	}
 }
 

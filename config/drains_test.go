@@ -17,7 +17,7 @@ import (
 
 var everyDrainKey = config.Drain{
 	Token: "d.1", App: "shop", Index: "web", Source: "heroku, eu", Sourcetype: "a: b", Fields: map[string]string{"env": "prod", "n": "1"},
-	Destinations: []string{"splunk"}, StructuredData: "never",
+	Destinations: []string{"splunk"}, Format: "json", Join: []string{"java", "go"}, StructuredData: "never",
 	From: time.Date(2024, 5, 1, 12, 0, 0, 500, time.UTC), Until: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC),
 }
 
@@ -30,6 +30,8 @@ drains:
     sourcetype: "a: b"
     fields: {env: "${ENVIRONMENT}", n: "1"}
     destinations: [splunk]
+    format: json
+    join: [java, go]
     structured_data: never
     from: "2024-05-01T14:00:00.0000005+02:00"
     until: 2024-06-01T00:00:00Z
@@ -131,8 +133,9 @@ func TestDrainCheck(t *testing.T) {
 		"a token":   {config.Drain{Token: "d.1"}, ""},
 		"no token":  {config.Drain{}, `token: "": must be 1 to 128 visible ASCII characters`},
 		"several": {
-			config.Drain{Token: "d.1", App: "a b", StructuredData: "x"},
-			"app: a b: must be empty or 1 to 64 letters, digits and ._-\nstructured_data: x: must be empty or auto, never or always",
+			config.Drain{Token: "d.1", App: "a b", Format: "raw", StructuredData: "x"},
+			"app: a b: must be empty or 1 to 64 letters, digits and ._-\nformat: raw: must be empty or text, splunk_raw, vector or json\n" +
+				"structured_data: x: must be empty or auto, never or always",
 		},
 	} {
 		got := ""

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -19,8 +18,9 @@ var established = []struct{ name, path, doc string }{
 
 // environment is the process environment. It remembers what files asked for.
 type environment struct {
-	values map[string]string
-	asked  map[string]bool
+	values  map[string]string
+	asked   map[string]bool
+	offline bool
 }
 
 func newEnvironment(environ []string) environment {
@@ -106,7 +106,14 @@ var (
 	errVariable = errors.New("must name an environment variable as ${NAME}; $$ stands for $")
 )
 
-// expand replaces ${NAME} by the variable's value and $$ by $.
+// unsetError is the name of a variable that is not set.
+type unsetError string
+
+func (e unsetError) Error() string {
+	return "names ${" + string(e) + "}, which is not set in the environment"
+}
+
+// expand replaces ${NAME} by the variable's value and $$ by $. Any other $ stays.
 func (env environment) expand(s string) (string, error) {
 	var problem error
 	out := variable.ReplaceAllStringFunc(s, func(match string) string {
@@ -121,8 +128,8 @@ func (env environment) expand(s string) (string, error) {
 		name := groups[1]
 		env.asked[name] = true
 		value, ok := env.values[name]
-		if !ok {
-			problem = fmt.Errorf("names ${%s}, which is not set in the environment", name)
+		if !ok && problem == nil { // a malformed one is worse
+			problem = unsetError(name)
 		}
 		return value
 	})

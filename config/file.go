@@ -22,7 +22,7 @@ const maxFile = 8 << 20
 // nothing to read.
 func readFile(name string, env environment) (*layer, error) {
 	l := newLayer()
-	l.expand = env.expand
+	l.expand, l.offline = env.expand, env.offline
 	content, err := readBounded(name, maxFile)
 	if err != nil {
 		return l, err
@@ -41,6 +41,10 @@ func (l *layer) parse(content []byte, name string) {
 	}
 	if documents(content) > 1 {
 		l.add(Problem{Rule: "must hold one YAML document: what follows the second --- would not be read", File: name})
+	}
+	if _, scoped := tree[appsKey]; scoped {
+		l.walkScoped(tree, name)
+		return
 	}
 	l.walk("", tree, name)
 }

@@ -30,7 +30,10 @@ func FuzzLoad(f *testing.F) {
 		"", "---\n", "a: &a [*a]\n", "? {a: b}\n: c\n", "<<: {ingest: {hold: 1s}}\n", "destinations: {~: {}, 1: {}, true: {}}\n",
 		"ingest: {hold: 2001-01-01}\nbus: {replicas: 0x3, url: !!binary aGVsbG8=}\n", "\xff\xfe", "include: ['*']\n", "1: 2\n",
 		"destinations: {a: {urls: [https://a], token: b}}\ningest: {logplex: {credentials: {c: {secret: d}}}}\n",
-		everyDrainKeyFile, "drains: [{token: '$$$$${', fields: {a: '$${HOME}$$', 1: b}}, {token: '- #', source: 'a: {b, [c'}]\n",
+		everyDrainKeyFile, everyRuleKeyFile,
+		"apps: [a]\nrules: [{name: a, when: \"a\\n  b\\n\", drop: true, redact: [{pattern: '$$$${$', with: ''}]}]\n",
+		"rules: [{name: ' ', set: {host: \"\\n\", message: ' a: b '}, fields: {add: {a: '- #'}, remove: ['*', '~'], rename: {'? a': b}}}]\n",
+		"joins: {a: {start: '', continuation: '^$$'}}\ndestinations: {a: {urls: [https://a], token: b, when: |\n a\n b\n}}\n", "drains: [{token: '$$$$${', fields: {a: '$${HOME}$$', 1: b}}, {token: '- #', source: 'a: {b, [c'}]\n",
 		"drains: [{token: a, from: 0000-01-01, until: 9999-12-31T23:59:59.999999999-14:00}]\nbus: {embedded: {dir: '$${x} $$$ $'}}\n",
 		"ingest: {hec: {tokens: {a: {token: b, fields: {a: 'null', b: ' ', c: '1e3'}, allow: [::1, 10.1.1.1/8], host: '~'}}}}\n",
 	} {
@@ -68,7 +71,7 @@ func loadPrinted(t *testing.T, c *config.Config, file string) {
 	}
 	text := printed.String()
 	for n := 0; strings.Contains(text, "'[redacted]'"); n++ { // which no secret may be
-		text = strings.Replace(text, "'[redacted]'", fmt.Sprintf("secret%d", n), 1)
+		text = strings.Replace(text, "'[redacted]'", fmt.Sprintf("secret-of-this-test-%d", n), 1)
 	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

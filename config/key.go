@@ -18,6 +18,8 @@ type key struct {
 	def      string // the default as the environment would give it; empty is the type's zero
 	doc      string
 	example  string // in YAML, where the default does not show what a value looks like
+	entries  string // of a list, in YAML: examples that the annotated file shows first
+	show     bool   // the annotated file shows the example, since the default alone would say nothing
 	required bool   // in every section with a name and every entry of a list
 	restart  bool   // read at start only, with everything below it
 }

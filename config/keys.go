@@ -19,9 +19,15 @@ var keys = slices.Concat(
 		kind: listOf("a list of different file names or patterns such as drains.d/*.yaml", 0, as(isPath)),
 		doc: "Further files to read, relative to the folder of this file. Sections merge; the same key or name in two " +
 			"of these files is an error. Only in files given on the command line.",
-		example: "[destinations.d/*.yaml]",
+		example: "[destinations.d/*.yaml, rules.d/*.yaml]",
+	}, {
+		path: appsKey,
+		kind: listOf(appsRule+", at least one", 1, as(appName.MatchString)),
+		doc: "Limits the rules of this file to events of these apps, so that a team's rules cannot touch another's. A file that says so " +
+			"holds rules and nothing else.",
+		example: "[shop, shop-staging]",
 	}},
-	busKeys, ingestKeys, drainKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,
+	busKeys, ingestKeys, drainKeys, joinKeys, redactionKeys, ruleKeys, unroutedKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,
 )
 
 var inspectorKeys = []key{

@@ -46,6 +46,10 @@ var busKeys = slices.Concat(
 			path: "bus.raw.shards", kind: count(64), def: "1",
 			doc: "How many streams share the load. More than one helps when one server of a cluster is not fast enough.",
 		},
+		{
+			path: "bus.raw.ordered_shards", kind: count(16), def: "1",
+			doc: "How many more streams there are for drains that join lines. Each is transformed by one instance at a time.",
+		},
 		{path: "bus.dead", doc: "The stream of dead letters: what could not be understood or delivered, with the reason."},
 		{
 			path: "bus.dead.max_age", kind: duration(time.Second, 10*365*24*time.Hour), def: "336h",

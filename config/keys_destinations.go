@@ -11,7 +11,7 @@ var destinationKeys = slices.Concat(
 	[]key{
 		{
 			path: "destinations",
-			doc: "Where events go, by a name of your choice; each gets every event and a stream of its own. " +
+			doc: "Where events go, by a name of your choice, each with a stream of its own. " +
 				"SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN make or complete the one called splunk.",
 		},
 		{path: destination, doc: "One Splunk HTTP Event Collector, alone or as several endpoints of a cluster."},
@@ -28,6 +28,16 @@ var destinationKeys = slices.Concat(
 			path: destination + ".token_file", kind: optional(filePath()),
 			doc:     "A file that holds the token. It is read again when it changes.",
 			example: "/run/secrets/splunk",
+		},
+		{
+			path: destination + ".when", kind: expression(),
+			doc: "What must be true of an event that goes here, as in a rule. Empty takes every event for which no rule and no drain " +
+				"names destinations.",
+			example: `kind == "router"`,
+		},
+		{
+			path: destination + ".format", kind: optional(format()),
+			doc: "What Splunk shows as _raw, where rules and drain do not say. " + formatDoc + " Empty is text.",
 		},
 		{
 			path: destination + ".max_bytes", kind: streamSize(), def: "0",

@@ -36,8 +36,18 @@ var drainKeys = []key{
 	},
 	{
 		path: drains + "[].destinations",
-		kind: listOf("a list of different names of destinations", 0, as(namePattern.MatchString)),
-		doc:  "The only destinations that get its events. Empty is all.",
+		kind: listOf(namesRule, 0, as(namePattern.MatchString)),
+		doc: "Destinations that get its events, beside those whose `when` they meet and those that rules name. " +
+			"Empty is every destination without `when`.",
+	},
+	{
+		path: drains + "[].format", kind: optional(format()),
+		doc: "What Splunk shows as _raw, where rules do not say. " + formatDoc + " Empty leaves it to the destination.",
+	},
+	{
+		path: drains + "[].join", kind: listOf("a list of different names of joins and of presets", 0, as(namePattern.MatchString)),
+		doc: "How lines of one process become one event: names under joins or the presets go, java, node, python and ruby, " +
+			"the first that fits a line. Empty joins nothing.", example: "[java]",
 	},
 	{
 		path: drains + "[].structured_data", kind: optional(choice(StructuredDataAuto, StructuredDataNever, StructuredDataAlways)),

@@ -127,7 +127,7 @@ var logplexKeys = slices.Concat(
 		},
 		{
 			path: credentials + ".*.apps",
-			kind: listOf("a list of different names of apps, each of "+appRule, 0, as(appName.MatchString)),
+			kind: listOf(appsRule, 0, as(appName.MatchString)),
 			doc:  "The apps that it may speak for. Empty is any.", example: "[shop, shop-staging]",
 		},
 		{

@@ -13,14 +13,27 @@ type kind struct {
 	rule   string // completes "must be …"
 	text   bool   // a string, or a Secret
 	secret bool
+	source bool // an expression or a pattern, which a problem repeats as it is: it is no URL
 	// parse turns what a file, the environment or a flag gives into the type of
 	// the Config's field, and reports whether the rule holds.
 	parse func(raw any) (any, bool)
+	// reason says of a value that does not fit what rule leaves open, or nothing.
+	reason func(raw any) string
 }
 
 func (k kind) fits(raw any) bool {
 	_, ok := k.parse(raw)
 	return ok
+}
+
+// why says what is wrong with a value that does not fit.
+func (k kind) why(raw any) string {
+	if k.reason != nil {
+		if reason := k.reason(raw); reason != "" {
+			return reason
+		}
+	}
+	return "must be " + k.rule
 }
 
 // How the environment gives a boolean.
@@ -51,6 +64,20 @@ func number(least, most int) kind {
 		parse: func(raw any) (any, bool) {
 			n, ok := toInt(raw)
 			return n, ok && least <= n && n <= most
+		},
+	}
+}
+
+// numberOrZero is a whole number that may be 0, which is none.
+func numberOrZero(least, most int) kind {
+	bounded := number(least, most)
+	return kind{
+		rule: "0 or " + bounded.rule,
+		parse: func(raw any) (any, bool) {
+			if n, ok := toInt(raw); ok && n == 0 {
+				return n, true
+			}
+			return bounded.parse(raw)
 		},
 	}
 }

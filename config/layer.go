@@ -18,7 +18,9 @@ type layer struct {
 	items    []item            // of lists, in their order
 	problems []Problem
 	// expand fills in what a string of a file takes from the environment.
-	expand func(string) (string, error)
+	expand  func(string) (string, error)
+	offline bool     // a placeholder stands for a secret that takes what is not there
+	scope   []string // the apps that a file is limited to; nil is no limit
 }
 
 // setting is the value that a layer gives to a path.
@@ -33,11 +35,13 @@ type item struct {
 	path   string // with its number in the file, such as "drains[3]"
 	values map[string]any
 	from   string
+	scope  []string // of its file
 }
 
 const (
 	noSection   = "is a section and must have keys below it"
 	onlyInFiles = "is part of a list, and only files can give its entries"
+	onlyRules   = "cannot stand in a file with apps: such a file can hold rules only, for these apps"
 )
 
 func newLayer() *layer {
@@ -52,7 +56,7 @@ func (l *layer) walk(path string, section map[string]any, from string) {
 	for _, name := range slices.Sorted(maps.Keys(section)) {
 		child, value := join(path, name), section[name]
 		if strings.Contains(name, ".") {
-			l.add(Problem{Path: show(child), Rule: "keys and names have no dots; write `a: {b: 1}` for a.b", File: from})
+			l.dotted(child, from)
 			continue
 		}
 		k, ok := find(child)
@@ -67,6 +71,25 @@ func (l *layer) walk(path string, section map[string]any, from string) {
 			l.set(child, value, from)
 		}
 	}
+}
+
+// walkScoped takes a file whose rules are limited to some apps.
+func (l *layer) walkScoped(tree map[string]any, from string) {
+	apps, err := l.read(byPath[appsKey].kind, tree[appsKey])
+	if err != nil {
+		l.add(Problem{Path: appsKey, Value: show(tree[appsKey]), Rule: err.Error(), File: from})
+	}
+	l.scope, _ = apps.([]string)
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		if name != appsKey && name != rules {
+			l.add(Problem{Path: show(name), Rule: onlyRules, File: from})
+		}
+	}
+	l.walk("", map[string]any{rules: tree[rules]}, from)
+}
+
+func (l *layer) dotted(path, from string) {
+	l.add(Problem{Path: show(path), Rule: "keys and names have no dots; write `a: {b: 1}` for a.b", File: from})
 }
 
 func (l *layer) walkSection(path string, value any, from string) {
@@ -88,7 +111,7 @@ func (l *layer) walkList(path string, value any, from string) {
 		return
 	}
 	for i, v := range list {
-		l.walkItem(item{list: path, path: path + "[" + strconv.Itoa(i) + "]", values: map[string]any{}, from: from}, v)
+		l.walkItem(item{list: path, path: path + "[" + strconv.Itoa(i) + "]", from: from, scope: l.scope}, v)
 	}
 }
 
@@ -98,29 +121,47 @@ func (l *layer) walkItem(it item, value any) {
 		l.add(Problem{Path: it.path, Rule: noSection, File: it.from})
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(section)) {
-		k, ok := byPath[it.list+entryMark+"."+name]
-		child, raw := join(it.path, name), section[name]
-		if !ok {
-			l.unknown(child, it.from)
-			continue
-		}
-		if raw == nil {
-			continue
-		}
-		value, err := l.read(k.kind, raw)
-		if err != nil {
-			l.add(Problem{Path: child, Value: shown(k.kind, raw), Rule: err.Error(), File: it.from})
-		}
-		it.values[name] = value // nil when the rule is broken, but given
-	}
-	for _, k := range below[it.list+entryMark] {
-		name := lastSegment(k.path)
-		if _, given := it.values[name]; k.required && !given {
-			l.add(Problem{Path: join(it.path, name), Rule: "is missing", File: it.from})
-		}
-	}
+	it.values = l.walkEntry(it.list+entryMark, it.path, section, it.from)
 	l.items = append(l.items, it)
+}
+
+// walkEntry takes an entry of a list, or a section in one, with the defaults of
+// what is not given. The values of a section that is left out or empty are zero.
+func (l *layer) walkEntry(pattern, path string, section map[string]any, from string) map[string]any {
+	values := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		k, ok := byPath[pattern+"."+name]
+		child, raw := join(path, name), section[name]
+		switch {
+		case !ok:
+			l.unknown(child, from)
+		case strings.Contains(name, "."):
+			l.dotted(child, from)
+		case raw == nil:
+		case k.isSection():
+			inner, ok := toSection(raw)
+			if !ok {
+				l.add(Problem{Path: child, Rule: noSection, File: from})
+				values[name] = nil
+			} else if len(inner) > 0 {
+				values[name] = l.walkEntry(k.path, child, inner, from)
+			}
+		default:
+			values[name] = l.readOrAdd(k.kind, child, raw, from)
+		}
+	}
+	for _, k := range below[pattern] {
+		name := lastSegment(k.path)
+		if _, given := values[name]; given {
+			continue
+		}
+		if k.required {
+			l.add(Problem{Path: join(path, name), Rule: "is missing", File: from})
+		} else if value := k.defaultValue(); value != nil {
+			values[name] = value
+		}
+	}
+	return values
 }
 
 func toSection(value any) (map[string]any, bool) {
@@ -187,19 +228,27 @@ func (l *layer) set(path string, raw any, from string) {
 		return
 	case !l.enter(path, from):
 		return
-	case path == includeKey && l.expand == nil:
+	case (path == includeKey || path == appsKey) && l.expand == nil:
 		l.add(Problem{Path: path, Rule: "can only be given in a file", File: from})
 		return
 	}
-	value, err := l.read(k.kind, raw)
+	l.settings[path] = setting{l.readOrAdd(k.kind, path, raw, from), from}
+}
+
+// readOrAdd returns nil for a value that breaks its rule, and adds the problem.
+func (l *layer) readOrAdd(k kind, path string, raw any, from string) any {
+	value, err := l.read(k, raw)
 	if err != nil {
-		l.add(Problem{Path: path, Value: shown(k.kind, raw), Rule: err.Error(), File: from})
+		l.add(Problem{Path: path, Value: shown(k, raw), Rule: err.Error(), File: from})
 	}
-	l.settings[path] = setting{value, from}
+	return value
 }
 
 func (l *layer) read(k kind, raw any) (any, error) {
 	raw, err := l.expandAll(raw)
+	if _, unset := errors.AsType[unsetError](err); unset && k.secret && l.offline {
+		return placeholder, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +259,7 @@ func (l *layer) read(k kind, raw any) (any, error) {
 	case k.text && isScalar(raw) && k.fits(fmt.Sprint(raw)):
 		return nil, errNotText
 	default:
-		return nil, errors.New("must be " + k.rule)
+		return nil, errors.New(k.why(raw))
 	}
 }
 
@@ -225,6 +274,7 @@ func isScalar(raw any) bool {
 	}
 }
 
+// expandAll expands a string, and all strings in a list or map.
 func (l *layer) expandAll(raw any) (any, error) {
 	if l.expand == nil {
 		return raw, nil
@@ -235,11 +285,7 @@ func (l *layer) expandAll(raw any) (any, error) {
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
-			s, ok := item.(string)
-			if !ok {
-				return raw, nil // no list of strings: its rule will say so
-			}
-			expanded, err := l.expand(s)
+			expanded, err := l.expandAll(item)
 			if err != nil {
 				return nil, err
 			}
@@ -247,32 +293,29 @@ func (l *layer) expandAll(raw any) (any, error) {
 		}
 		return items, nil
 	case map[string]any:
-		return l.expandMap(v)
+		values := make(map[string]any, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			expanded, err := l.expandAll(v[name])
+			if err != nil {
+				return nil, err
+			}
+			values[name] = expanded
+		}
+		return values, nil
 	default:
 		return raw, nil
 	}
 }
 
-func (l *layer) expandMap(texts map[string]any) (any, error) {
-	out := make(map[string]any, len(texts))
-	for name, item := range texts {
-		s, ok := item.(string)
-		if !ok {
-			return texts, nil // no map of text: its rule will say so
-		}
-		expanded, err := l.expand(s)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = expanded
-	}
-	return out, nil
-}
-
 // shown is a value as a problem may repeat it.
 func shown(k kind, raw any) string {
-	if k.secret {
+	s, isText := raw.(string)
+	switch {
+	case k.secret:
 		return redacted
+	case k.source && isText:
+		return printable(s)
+	default:
+		return show(raw)
 	}
-	return show(raw)
 }

@@ -52,7 +52,7 @@ const notAKey = "-"
 func isSection(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct:
-		return t != reflect.TypeFor[time.Time]()
+		return t != reflect.TypeFor[time.Time]() && t != reflect.TypeFor[Redaction]()
 	case reflect.Map:
 		return isSection(t.Elem())
 	default:
@@ -77,6 +77,8 @@ func unambiguous(value any) string {
 		return strconv.Quote(v.Reveal())
 	case string, []string, map[string]string, []Drain:
 		return fmt.Sprintf("%q", v)
+	case []Rule:
+		return inYAML(v) // which has neither an order of maps nor what is empty
 	default:
 		return fmt.Sprint(v)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -18,6 +19,12 @@ type Loader struct {
 	Files   []string       // YAML, each with its own includes
 	Environ []string       // as os.Environ gives it
 	Flags   map[string]any // dotted path to value, a string or of the field's type
+	// Offline needs no secrets: a placeholder stands for those that are missing,
+	// that take an unset variable from the environment, or that have a file of their
+	// own, which is not read. Neither are certificates. Everything else is checked,
+	// and an unset variable anywhere else is a problem. The SHA is none that an
+	// instance shows.
+	Offline bool
 }
 
 // Load reads everything and returns the configuration, or an *Error with all
@@ -30,7 +37,8 @@ func (l Loader) Load() (*Config, error) {
 // load also tells which files took part, even when it fails.
 func (l Loader) load() (*Config, involved, error) {
 	env := newEnvironment(l.Environ)
-	d := draft{from: map[string]string{}, entries: map[string]string{}, koanf: koanf.New(".")}
+	env.offline = l.Offline
+	d := draft{offline: l.Offline, from: map[string]string{}, entries: map[string]string{}, koanf: koanf.New(".")}
 	var layers []*layer
 	for _, name := range l.Files {
 		g := readGroup(name, env)
@@ -45,6 +53,7 @@ func (l Loader) load() (*Config, involved, error) {
 	d.readSecretFiles()
 	d.readCertificates()
 	d.checkSenders()
+	d.checkHMACs()
 	if err := asError(d.problems); err != nil {
 		return nil, d.involved, err
 	}
@@ -62,6 +71,7 @@ func flagLayer(flags map[string]any) *layer {
 
 // draft is a configuration in the making.
 type draft struct {
+	offline  bool
 	koanf    *koanf.Koanf
 	from     map[string]string // who gave a path, last
 	entries  map[string]string // things with names, and who named them first
@@ -115,8 +125,8 @@ func (d *draft) defaults() map[string]any {
 	values := map[string]any{}
 	for _, k := range keys {
 		value := k.defaultValue()
-		if value == nil {
-			continue
+		if value == nil || strings.Contains(k.path, entryMark) {
+			continue // an entry has its defaults already
 		}
 		for _, path := range d.paths(k.path) {
 			values[path] = value
@@ -152,7 +162,32 @@ func (d *draft) config() (*Config, error) {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	c.Include = d.involved.patterns // of all files, each relative to its own
+	i := 0
+	for it := range d.entriesOf(rules) {
+		c.Rules[i].Scope, c.Rules[i].File, c.Rules[i].Path = it.scope, it.from, it.path
+		i++
+	}
 	return c, nil
+}
+
+// entriesOf yields the entries of a list, in the order of the files.
+func (d *draft) entriesOf(list string) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for _, it := range d.items {
+			if it.list == list && !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// names lists what the operator has named in a section.
+func (d *draft) names(section string) []string {
+	paths := d.paths(section + ".*")
+	for i, path := range paths {
+		paths[i] = lastSegment(path)
+	}
+	return paths
 }
 
 // lists has the entries of each list. They stay out of koanf, which would copy

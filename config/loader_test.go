@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 	want := &config.Config{
 		Bus: config.Bus{
 			Prefix: "drainline", Replicas: 1, ConnectTimeout: 15 * time.Second,
-			Raw:      config.RawStream{Shards: 1},
+			Raw:      config.RawStream{Shards: 1, OrderedShards: 1},
 			Dead:     config.DeadStream{MaxAge: 14 * 24 * time.Hour},
 			Embedded: config.Embedded{Dir: "drainline-data", Sync: "always"},
 		},

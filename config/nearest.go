@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +33,12 @@ func nearest(path string, known []key) string {
 		}
 	}
 	return best
+}
+
+// nearestWord returns the word among the known that is spelled most like another.
+func nearestWord(word string, known []string) string {
+	word = word[:min(len(word), maxCompared)]
+	return slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
 }
 
 // named puts the names and numbers of path into a pattern.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,14 +67,25 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		b.WriteString(line)
 	}
 	file := write(t, t.TempDir(), "drainline.yaml", b.String())
-	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken"}, splunk...)
+	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken", "REDACTION_KEY=0123456789abcdef"}, splunk...)
 	got := load(t, config.Loader{Files: []string{file}, Environ: env})
 	want := load(t, config.Loader{Environ: append([]string{
 		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__SECRET=s3cret",
 		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__PREVIOUS_SECRET=0ld",
 		"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=t0ken",
+		"DRAINLINE_JOINS__SHOP__PRESET=java",
+		"DRAINLINE_REDACTION__KEY=0123456789abcdef",
 	}, splunk...)})
 	want.Drains = []config.Drain{{Token: "d.01234567-89ab-cdef-0123-456789abcdef"}}
+	examples := len(got.Rules) - 1
+	if examples < 5 {
+		t.Fatalf("the file shows %d rules", examples)
+	}
+	want.Rules = append(slices.Clone(got.Rules[:examples]), config.Rule{
+		Name: "every key", Set: map[string]string{"index": "web", "source": "{{ app }}/{{ process }}"},
+		Sample: config.Sample{Rate: 10}, Limit: config.Limit{Events: 2000, Over: "drop"}, OnError: "keep",
+		File: file, Path: fmt.Sprintf("rules[%d]", examples),
+	})
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the file uncommented (- as without it, + loaded):\n%s", diff)
 	}
@@ -125,7 +137,7 @@ func TestPrint(t *testing.T) {
 		"    dir: $$$$ $${a} $\n",
 		"drains: []\n",
 		"    query_fields: [\"true\", \"1\"]\n",
-		"    urls: ['https://splunk']\n    token_file: " + token + "\n    max_bytes: 0\n",
+		"    urls: ['https://splunk']\n    token_file: " + token + "\n    when: \"\"\n    format: \"\"\n    max_bytes: 0\n",
 		"    batch:\n      max_bytes: 1MB\n      max_events: 10000\n      linger: 200ms\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -23,20 +23,26 @@ func (c *Config) Print(w io.Writer) error {
 			inFile[path] = true
 		}
 	}
+	leaves = slices.DeleteFunc(leaves, func(l leaf) bool {
+		_, isSecret := l.value.(Secret)
+		return isSecret && inFile[l.path]
+	})
 	var b bytes.Buffer
+	printLeaves(&b, leaves)
+	return writeAll(w, b.Bytes(), "the configuration")
+}
+
+// printLeaves writes keys with their values, and the sections that they are in.
+func printLeaves(b *bytes.Buffer, leaves []leaf) {
 	section := ""
 	for _, l := range leaves {
-		if _, isSecret := l.value.(Secret); isSecret && inFile[l.path] {
-			continue
-		}
-		section = openSections(&b, section, parentOf(l.path))
+		section = openSections(b, section, parentOf(l.path))
 		value := inYAML(l.value)
 		if !strings.HasPrefix(value, "\n") {
 			value = " " + value
 		}
-		fmt.Fprintf(&b, "%s%s:%s\n", indent(l.path), lastSegment(l.path), value)
+		fmt.Fprintf(b, "%s%s:%s\n", indent(l.path), lastSegment(l.path), value)
 	}
-	return writeAll(w, b.Bytes(), "the configuration")
 }
 
 // openSections writes the headers of the sections that lead from one section
@@ -74,15 +80,27 @@ func inYAML(value any) string {
 	case map[string]string:
 		pairs := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			pairs.Content = append(pairs.Content, textNode(name), textNode(v[name]))
+			pairs.Content = append(pairs.Content, nameNode(name), textNode(v[name]))
 		}
 		return scalar(&pairs)
+	case []Redaction:
+		list := yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for _, r := range v {
+			list.Content = append(list.Content, r.node())
+		}
+		return scalar(&list)
 	case []Drain:
-		return drainsInYAML(v)
+		return entriesInYAML(v)
+	case []Rule:
+		list := slices.Clone(v)
+		for i, r := range v {
+			list[i].Apps = r.limitedTo()
+		}
+		return entriesInYAML(list)
 	case Secret:
 		return scalar(v.String())
 	case string:
-		return scalar(escape.Replace(v))
+		return scalar(textNode(v))
 	case time.Time:
 		return timeInYAML(v)
 	default:
@@ -90,26 +108,44 @@ func inYAML(value any) string {
 	}
 }
 
+// textNode stays on one line, whatever the text.
 func textNode(s string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: escape.Replace(s)}
+	node := nameNode(escape.Replace(s))
+	if strings.Contains(s, "\n") {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	return node
 }
 
-// drainsInYAML leaves out what entries do not set.
-func drainsInYAML(list []Drain) string {
+// nameNode is the name of a pair, in which nothing is taken from the environment.
+func nameNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// entriesInYAML leaves out what entries do not set.
+func entriesInYAML[T any](list []T) string {
 	if len(list) == 0 {
 		return "[]"
 	}
-	var b strings.Builder
-	for _, d := range list {
+	var all strings.Builder
+	for _, entry := range list {
+		var b bytes.Buffer
+		printLeaves(&b, slices.DeleteFunc(leavesOf("", reflect.ValueOf(entry)), func(l leaf) bool { return isEmpty(l.value) }))
 		mark := "\n  - "
-		for _, l := range leavesOf("", reflect.ValueOf(d)) {
-			if !reflect.ValueOf(l.value).IsZero() {
-				b.WriteString(mark + l.path + ": " + inYAML(l.value))
-				mark = "\n    "
-			}
+		for line := range strings.Lines(b.String()) {
+			all.WriteString(mark + strings.TrimSuffix(line, "\n"))
+			mark = "\n    "
 		}
 	}
-	return b.String()
+	return all.String()
+}
+
+func isEmpty(value any) bool {
+	v := reflect.ValueOf(value)
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	default:
+		return v.IsZero()
+	}
 }
 
 func timeInYAML(t time.Time) string {

@@ -64,8 +64,9 @@ func asError(problems []Problem) error {
 const maxShown = 100
 
 // show makes a value, or a key, printable in one line of moderate length.
-func show(raw any) string {
-	s := plain(raw)
+func show(raw any) string { return printable(plain(raw)) }
+
+func printable(s string) string {
 	if len(s) > maxShown {
 		s = strings.ToValidUTF8(s[:maxShown], "") + "…"
 	}
@@ -77,6 +78,8 @@ func show(raw any) string {
 
 func plain(raw any) string {
 	switch v := raw.(type) {
+	case nil:
+		return "null"
 	case string:
 		return hideUserinfo(v)
 	case []any:

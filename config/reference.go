@@ -16,6 +16,9 @@ func Reference(w io.Writer) error {
 	for _, k := range keys {
 		if k.isSection() {
 			fmt.Fprintf(&b, "\n## `%s`\n\n%s\n", readable(k.path), k.doc)
+			if k.entries != "" {
+				fmt.Fprintf(&b, "\n```yaml\n%s:\n%s\n```\n", k.path, k.entries)
+			}
 			table(&b, k.path)
 		}
 	}
@@ -73,7 +76,7 @@ func (k key) referenceDoc() string {
 }
 
 func (k key) referenceEnv() string {
-	if k.path == includeKey || isList(k.path) || inList(k.path) {
+	if k.path == includeKey || k.path == appsKey || isList(k.path) || inList(k.path) {
 		return ""
 	}
 	return envName(k.path)

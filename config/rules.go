@@ -38,6 +38,9 @@ func (d *draft) check() {
 	d.checkClientCAs()
 	d.checkIndexes()
 	d.checkDrains()
+	d.checkJoins()
+	d.checkRules()
+	d.checkRouting()
 }
 
 // given tells whether anybody gave a value, even a wrong one.
@@ -83,6 +86,8 @@ func (d *draft) checkSecret(path string, required bool) {
 	switch {
 	case inline && inFile:
 		d.add(Problem{Path: path, Rule: "is given together with " + lastSegment(file) + " (" + d.from[file] + "): give one of them", File: d.from[path]})
+	case required && !inline && !inFile && d.offline:
+		d.load(map[string]any{path: placeholder})
 	case required && !inline && !inFile:
 		d.add(Problem{Path: path, Rule: missing(path, lastSegment(file)), File: d.namedBy(path)})
 	}
@@ -143,7 +148,7 @@ func (d *draft) checkUnique(section string, secrets ...string) {
 	for _, path := range d.paths(section + ".*") {
 		for _, name := range secrets {
 			secret, _ := d.koanf.Get(join(path, name)).(Secret)
-			if secret == "" {
+			if secret == "" || secret == placeholder {
 				continue
 			}
 			if first, taken := owner[secret]; taken && first != path {

@@ -18,7 +18,11 @@ func (d *draft) readSecretFiles() {
 				continue
 			}
 			d.involved.files = append(d.involved.files, file)
-			if !d.filled(path) {
+			switch {
+			case d.filled(path):
+			case d.offline:
+				d.load(map[string]any{path: placeholder})
+			default:
 				d.readSecretFile(k, path, file)
 			}
 		}

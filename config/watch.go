@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,18 +21,19 @@ const settle = 200 * time.Millisecond
 // certificates of tls sections. It calls apply, one call at a time, with each
 // new configuration that differs from the one before, or whose certificates do:
 // apply reads them again. A configuration with problems, or one that needs a
-// restart, is logged once and changes nothing.
+// restart, is logged once and changes nothing. After each try Watch calls tried
+// with what was wrong, nil when what is in the files is in force.
 //
 // Watch returns nil when ctx ends, and an error only when the system lets it
 // watch no files at all. current is what the process started with.
 func (l Loader) Watch(
-	ctx context.Context, log *slog.Logger, current *Config, hangup <-chan os.Signal, apply func(*Config) error,
+	ctx context.Context, log *slog.Logger, current *Config, hangup <-chan os.Signal, apply func(*Config) error, tried func(error),
 ) error {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching configuration files (is the limit fs.inotify.max_user_instances reached?): %w", err)
 	}
-	w := watcher{loader: l, log: log, current: current, apply: apply, notify: notify}
+	w := watcher{loader: l, log: log, current: current, apply: apply, tried: tried, notify: notify}
 	w.run(ctx, hangup)
 	if err := notify.Close(); err != nil {
 		return fmt.Errorf("ending the watch of configuration files: %w", err)
@@ -44,6 +46,7 @@ type watcher struct {
 	log     *slog.Logger
 	current *Config
 	apply   func(*Config) error
+	tried   func(error)
 	notify  *fsnotify.Watcher
 	refused string // the last problems, so that they are logged once
 }
@@ -90,30 +93,33 @@ func (w *watcher) reload(ctx context.Context, asked bool) bool {
 	if err == nil {
 		err = asError(restarts(w.current, next))
 	}
-	switch {
-	case err != nil:
+	changed := err == nil && (next.SHA() != w.current.SHA() || next.Certificates != w.current.Certificates)
+	if changed {
+		err = w.apply(next)
+	}
+	if err != nil {
 		w.refuse(ctx, err)
 		return again
-	case next.SHA() != w.current.SHA() || next.Certificates != w.current.Certificates:
-		if err := w.apply(next); err != nil {
-			w.refuse(ctx, err)
-			return again
-		}
+	}
+	w.refused = ""
+	w.tried(nil)
+	switch {
+	case changed:
 		w.log.InfoContext(ctx, "the configuration was loaded again", "sha256", next.SHA())
 		w.current = next
 	case asked:
 		w.log.InfoContext(ctx, "the configuration has not changed", "sha256", next.SHA())
 	}
-	w.refused = ""
 	return again
 }
 
 func (w *watcher) refuse(ctx context.Context, err error) {
+	w.tried(err)
 	if w.refused == err.Error() {
 		return
 	}
 	w.refused = err.Error()
-	lines := []string{err.Error()}
+	lines := strings.Split(err.Error(), "\n")
 	if several, ok := errors.AsType[*Error](err); ok {
 		lines = several.lines()
 	}

@@ -32,6 +32,7 @@ type watched struct {
 	applied chan *config.Config
 	logged  chan slog.Record
 	refuses atomic.Bool // what is to be applied cannot be, for now
+	trouble atomic.Bool // what is in the files is not in force
 }
 
 // watch starts a Watch and waits until it watches.
@@ -50,7 +51,7 @@ func watch(t *testing.T, l config.Loader) *watched {
 			}
 			w.applied <- c
 			return nil
-		})
+		}, func(problem error) { w.trouble.Store(problem != nil) })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -126,13 +127,18 @@ func TestWatchTriesAgain(t *testing.T) {
 	w := watch(t, config.Loader{Files: []string{write(t, dir, "drainline.yaml", hold(1))}})
 	w.refuses.Store(true)
 	write(t, dir, "drainline.yaml", hold(2))
-	if got := w.expect(refused); len(got) != 1 || got[0] != "not now" {
-		t.Errorf("refused for %q", got)
+	if got := w.expect(refused); len(got) != 1 || got[0] != "not now" || !w.trouble.Load() {
+		t.Errorf("refused for %q, told: %v", got, w.trouble.Load())
 	}
 	w.refuses.Store(false)
 	w.ask()
 	if got := w.next().Ingest.Hold; got != 2*time.Second {
 		t.Errorf("in force: %v", got)
+	}
+	w.ask()
+	w.expect(unchanged)
+	if w.trouble.Load() {
+		t.Error("what is in force is told to be refused")
 	}
 }
 
@@ -346,7 +352,7 @@ func TestWatchFindsWhatChangedBeforeIt(t *testing.T) {
 		ended <- l.Watch(ctx, slog.New(slog.DiscardHandler), current, hangup, func(c *config.Config) error {
 			applied <- c
 			return nil
-		})
+		}, func(error) {})
 	}()
 	select {
 	case c := <-applied:

@@ -70,11 +70,21 @@ func PartID(request ID, part int) ID {
 
 // BatchID identifies what one block gave one destination: the same block gives
 // the same ids again after a crash, and the stream of events stores them once.
-func BatchID(block ID, destination string, firstFrame, lastFrame uint32) ID {
-	var frames [8]byte
-	binary.BigEndian.PutUint32(frames[:4], firstFrame)
-	binary.BigEndian.PutUint32(frames[4:], lastFrame)
-	return hash("batch", string(block[:]), destination, string(frames[:]))
+// Frames are the first and the last of each run of frames that follow each other.
+func BatchID(block ID, destination string, frames ...uint32) ID {
+	numbers := make([]byte, 0, 8)
+	for _, n := range frames {
+		numbers = binary.BigEndian.AppendUint32(numbers, n)
+	}
+	return hash("batch", string(block[:]), destination, string(numbers))
+}
+
+// JoinedID identifies what is made of a block together with lines of another, or of
+// lines that were held until another came: from the frame first of the one block to the
+// frame last of the other.
+func JoinedID(block, firstBlock ID, first uint32, lastBlock ID, last uint32) ID {
+	numbers := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, first), last)
+	return hash("joined", string(block[:]), string(firstBlock[:]), string(lastBlock[:]), string(numbers))
 }
 
 // DeadID identifies a dead letter by what died (a block's, batch's or payload's

@@ -250,8 +250,14 @@ func (i *instance) post(h http.Header, body []byte) int {
 // stored reads the requests back that are on the bus, in order.
 func stored(tb testing.TB, conn *bus.Conn) []*drainlinev1.Request {
 	tb.Helper()
+	return storedIn(tb, conn, wire.Shard(0))
+}
+
+// storedIn reads those of one shard.
+func storedIn(tb testing.TB, conn *bus.Conn, shard string) []*drainlinev1.Request {
+	tb.Helper()
 	var requests []*drainlinev1.Request
-	err := conn.Stored(tb.Context(), conn.Names().RawStream(wire.Shard(0)), time.Time{}, func(payload []byte) {
+	err := conn.Stored(tb.Context(), conn.Names().RawStream(shard), time.Time{}, func(payload []byte) {
 		message, err := wire.Open(nil, payload)
 		if err != nil {
 			tb.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest"
 )
 
@@ -40,6 +41,13 @@ func TestGate(t *testing.T) {
 			t.Helper()
 			conn := connect(t, nats(t, t.TempDir(), -1), c)
 			return ingest.Options{Bus: conn}, func() { narrow(t, conn) }, func() { widen(t, conn) }
+		},
+		"the stream of joined drains is full": func(t *testing.T, c *config.Config) (ingest.Options, func(), func()) {
+			t.Helper()
+			c.Drains = []config.Drain{joined(headers().Get("Logplex-Drain-Token"))}
+			conn := connect(t, nats(t, t.TempDir(), -1), c)
+			resize := func(maxBytes int64) { resize(t, conn, wire.OrderedShard(0), maxBytes) }
+			return ingest.Options{Bus: conn}, func() { resize(4 << 10) }, func() { resize(1 << 30) }
 		},
 		"the disk is full": func(t *testing.T, c *config.Config) (ingest.Options, func(), func()) {
 			t.Helper()

@@ -91,7 +91,7 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 	if i.spool, err = openSpool(ctx, o); err != nil {
 		return nil, err
 	}
-	if i.store, err = newStore(ctx, o.Bus, o.Config.Bus.Raw.Shards, i.spool, i.counts, o.Log); err != nil {
+	if i.store, err = newStore(ctx, o, i.spool, i.counts); err != nil {
 		return nil, errors.Join(err, i.abandon(ctx))
 	}
 	i.door = door.New(door.Options{

@@ -246,17 +246,17 @@ func full(t *testing.T) (*instance, *bus.Conn) {
 // narrow leaves the stream room for 4 KiB, widen gives it back.
 func narrow(t *testing.T, conn *bus.Conn) {
 	t.Helper()
-	resize(t, conn, 4<<10)
+	resize(t, conn, wire.Shard(0), 4<<10)
 }
 
 func widen(t *testing.T, conn *bus.Conn) {
 	t.Helper()
-	resize(t, conn, 1<<30)
+	resize(t, conn, wire.Shard(0), 1<<30)
 }
 
-func resize(t *testing.T, conn *bus.Conn, maxBytes int64) {
+func resize(t *testing.T, conn *bus.Conn, shard string, maxBytes int64) {
 	t.Helper()
-	s, err := conn.JetStream().Stream(t.Context(), conn.Names().RawStream("s0"))
+	s, err := conn.JetStream().Stream(t.Context(), conn.Names().RawStream(shard))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"log/slog"
+	"slices"
 	"sync"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
@@ -18,35 +17,32 @@ import (
 
 // store puts requests on the bus, each once.
 type store struct {
-	writers []*bus.BlockWriter
-	index   *seen.Index
-	gossip  *gossip
-	counts  *Counts
+	unordered shards
+	ordered   shards // for drains whose lines are joined
+	index     *seen.Index
+	gossip    *gossip
+	counts    *Counts
 	// late are the appends whose requests were answered before the bus did.
 	late sync.WaitGroup
 }
 
-// newStore has what b does not take go to the spool, if there is one.
-func newStore(ctx context.Context, b *bus.Conn, shards int, spool *spool.Spool, counts *Counts, log *slog.Logger) (*store, error) {
+// newStore has what the bus does not take go to the spool, if there is one.
+func newStore(ctx context.Context, o Options, spool *spool.Spool, counts *Counts) (*store, error) {
 	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
 	ctx, cancel := context.WithTimeout(ctx, recalling)
 	defer cancel()
 	var err error
-	if s.gossip, err = newGossip(ctx, b, s.index, log); err != nil {
+	if s.gossip, err = newGossip(ctx, o.Bus, s.index, o.Log); err != nil {
 		return nil, err
 	}
 	var fallback *bus.Fallback
 	if spool != nil {
 		fallback = spool.Fallback()
-		recall(ctx, spool.Conn(), wire.SpoolStream, s.index, log)
+		recall(ctx, spool.Conn(), wire.SpoolStream, s.index, o.Log)
 	}
-	for n := range max(shards, 1) {
-		shard := wire.Shard(n)
-		if !b.Away() {
-			recall(ctx, b, b.Names().RawStream(shard), s.index, log)
-		}
-		s.writers = append(s.writers, bus.NewBlockWriter(b, shard, fallback)) //nolint:contextcheck // it lives until it is closed
-	}
+	raw := o.Config.Bus.Raw
+	s.unordered = s.openShards(ctx, o.Bus, raw.Shards, wire.Shard, fallback, o.Log)
+	s.ordered = s.openShards(ctx, o.Bus, raw.OrderedShards, wire.OrderedShard, fallback, o.Log)
 	return s, nil
 }
 
@@ -107,16 +103,14 @@ func (s *store) append(ctx context.Context, p *parcel.Parcel, parts []parcel.Par
 	for i := range parts {
 		requests[i] = parts[i].Request
 	}
-	if err := s.writer(p.Shard).Append(ctx, requests...); err != nil {
+	kind := s.unordered
+	if p.Ordered {
+		kind = s.ordered
+	}
+	if err := kind.of(p.Shard).Append(ctx, requests...); err != nil {
 		return fmt.Errorf("block: %w", err)
 	}
 	return nil
-}
-
-// writer keeps the requests of one drain in one stream.
-func (s *store) writer(shard string) *bus.BlockWriter {
-	n := crc32.ChecksumIEEE([]byte(shard)) % uint32(len(s.writers))
-	return s.writers[n]
 }
 
 // settle is told what became of claimed parts. Their bodies may be gone: only how
@@ -150,12 +144,12 @@ func (s *store) count(part parcel.Part) {
 }
 
 // trouble is why nothing can be stored now, nil while anything can, as far as is
-// known.
+// known: a shard that nothing was given to knows of no full stream.
 func (s *store) trouble() error {
 	var errs []error
-	for _, w := range s.writers {
-		err := w.Trouble()
-		if err == nil {
+	for _, sh := range s.shards() {
+		err := sh.Trouble()
+		if err == nil && sh.used.Load() {
 			return nil
 		}
 		errs = append(errs, err)
@@ -163,11 +157,13 @@ func (s *store) trouble() error {
 	return errors.Join(errs...)
 }
 
+func (s *store) shards() shards { return slices.Concat(s.unordered, s.ordered) }
+
 // close stores what is on its way until ctx ends.
 func (s *store) close(ctx context.Context) error {
 	var err error
-	for _, w := range s.writers {
-		err = errors.Join(err, w.Close(ctx))
+	for _, sh := range s.shards() {
+		err = errors.Join(err, sh.Close(ctx))
 	}
 	s.late.Wait() // every append has an outcome now
 	s.gossip.close()

@@ -1,12 +1,16 @@
 package transform
 
 import (
+	"cmp"
 	"fmt"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/transform/internal/event"
+	"github.com/drainline/drainline/services/transform/internal/format"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
+	"github.com/drainline/drainline/services/transform/internal/rules"
 )
 
 // output is what one block becomes: everything in it has to be stored before
@@ -17,16 +21,30 @@ type output struct {
 	// Routed says where the requests went whose senders ask for it.
 	Routed []*drainlinev1.Routed
 	Counts counts
+	Lost   []lost
+	// Rules are what each rule has done, in order; none where there are none.
+	Rules []rules.Count
 }
 
 // counts say what became of one block's frames.
 type counts struct {
 	Events int
-	Bad    int // frames and other parts that are dead letters now
+	// Filtered events are those that rules or routing dropped.
+	Filtered int
+	// Unrouted are those of them that no destination wanted.
+	Unrouted int
+	Bad      int // frames and other parts that are dead letters now
+	// Joined are lines that are part of an event that another line began.
+	Joined int
 	// Before and After are lines outside a drain's time.
 	Before, After int
-	// L10, L12 and L13 are messages that were lost before they reached us.
-	L10, L12, L13 int
+}
+
+// lost is what a line says was lost before it reached us.
+type lost struct {
+	input string // whose it was: the app, or else the drain
+	code  string
+	count int
 }
 
 // transformer turns blocks into event batches. It keeps buffers between blocks
@@ -35,45 +53,105 @@ type counts struct {
 type transformer struct {
 	settings *settings
 	names    names
-	event    wire.Event
+	runner   *rules.Runner // nil where there is nothing to apply
+	formats  []string      // that destinations ask for, by the sealer's lanes
+	event    event.Event
+	defaults wire.Event // what the envelopes of the request in hand leave open
+	shaped   wire.Event // event, with body in place of its own
+	body     []byte
+	metric   format.Metric
 	fields   []wire.Field // what a request gives each of its events
 	sealer   sealer
+	joining  joining
 
 	// The block in hand.
+	block  wire.ID
 	frame  uint32 // number of the next frame, envelope or line
 	dying  dying
 	routed []*drainlinev1.Routed
 	counts counts
+	lost   []lost
 }
 
 func newTransformer(s *settings) *transformer {
-	return &transformer{settings: s, sealer: sealer{destinations: s.destinations}}
+	t := &transformer{settings: s, sealer: newSealer(s.destinations), formats: []string{""}}
+	if s.rules != nil && !s.rules.Empty() {
+		t.runner = s.rules.NewRunner()
+	}
+	t.openLanes()
+	return t
 }
 
-// transform is a pure function of the block: the same block gives the same
-// batches with the same ids again. It fails for a block that was never decoded
-// from bytes, in which strings may not be UTF-8.
+// openLanes has destinations share a lane that ask for the same format, and all share one
+// for metrics, which only rules make.
+func (t *transformer) openLanes() {
+	s := t.settings
+	byFormat := map[string]int{}
+	for i, name := range s.formats {
+		n, known := byFormat[name]
+		if !known {
+			n = len(byFormat)
+			byFormat[name] = n
+		}
+		if n == len(t.formats) {
+			t.formats, t.sealer.lanes = append(t.formats, ""), append(t.sealer.lanes, lane{})
+		}
+		if !known {
+			t.formats[n], t.sealer.lanes[n].destinations = name, 0
+		}
+		t.sealer.lanes[n].destinations |= 1 << i
+	}
+	if t.runner != nil {
+		t.sealer.lanes = append(t.sealer.lanes, lane{destinations: allOf(s.destinations), metrics: true})
+		t.formats = append(t.formats, "")
+	}
+}
+
+// transform is a function of the block, but for rules that limit rates: the same block
+// gives the same batches with the same ids again. It fails for a block that was never
+// decoded from bytes, in which strings may not be UTF-8.
 func (t *transformer) transform(block *drainlinev1.RawBlock) (output, error) {
-	id := wire.ToID(block.GetId())
-	t.frame, t.dying, t.routed, t.counts = 0, dying{}, nil, counts{}
-	t.sealer.start(id)
+	t.start(wire.ToID(block.GetId()))
 	for _, r := range block.GetRequests() {
 		t.request(r)
 	}
+	return t.finish()
+}
+
+// start begins the output of a block.
+func (t *transformer) start(block wire.ID) {
+	t.block, t.frame, t.dying, t.routed, t.counts, t.lost = block, 0, dying{}, nil, counts{}, nil
+	if t.runner != nil {
+		clear(t.runner.Counts)
+		t.runner.Unrouted = 0
+	}
+	t.sealer.start(block)
+}
+
+// finish gives the output of what came since start.
+func (t *transformer) finish() (output, error) {
 	t.sealer.flush()
 	t.counts.Bad = t.dying.count
-	dead, err := t.dying.letters(id)
+	dead, err := t.dying.letters(t.sealer.seed)
 	if err != nil {
 		return output{}, err
 	}
-	return output{Batches: t.sealer.batches, Dead: dead, Routed: t.routed, Counts: t.counts}, nil
+	out := output{Batches: t.sealer.batches, Dead: dead, Routed: t.routed, Counts: t.counts, Lost: t.lost}
+	if t.runner != nil {
+		out.Rules, out.Counts.Unrouted = t.runner.Counts, t.runner.Unrouted
+	}
+	return out, nil
 }
 
 // trim lets go of buffers that a rare large block has made; what transform
 // returned is not used any more.
-func (t *transformer) trim() { t.sealer.trim() }
+func (t *transformer) trim() {
+	t.sealer.trim()
+	t.body = trimmed(t.body)
+}
 
 func (t *transformer) request(r *drainlinev1.Request) {
+	crash(r.GetBody())
 	from := newSource(r)
 	if from.routed != nil {
 		t.routed = append(t.routed, from.routed)
@@ -86,10 +164,9 @@ func (t *transformer) request(r *drainlinev1.Request) {
 	case drainlinev1.Encoding_ENCODING_HEC_RAW:
 		t.raw(r, from)
 	case drainlinev1.Encoding_ENCODING_UNFRAMED:
-		t.dying.add(r, reasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", r.GetBody())
+		t.bury(reasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", part{r, r.GetBody()})
 	default:
-		t.dying.add(r, reasonUnsupported,
-			fmt.Sprintf("a body of encoding %v is not read by this version", r.GetEncoding()), r.GetBody())
+		t.bury(reasonUnsupported, fmt.Sprintf("a body of encoding %v is not read by this version", r.GetEncoding()), part{r, r.GetBody()})
 	}
 }
 
@@ -104,44 +181,57 @@ func newSource(r *drainlinev1.Request) source {
 	return s
 }
 
-// add takes an event as that of the next frame.
-func (t *transformer) add(e *wire.Event) {
-	t.sealer.add(e, t.frame)
-	t.frame++
-	t.counts.Events++
+// part is bytes as they were sent, with what is known of the request they came in.
+type part struct {
+	request *drainlinev1.Request
+	bytes   []byte
+}
+
+// bury takes parts as that of a frame which becomes a dead letter.
+func (t *transformer) bury(reason, sentence string, parts ...part) {
+	for _, p := range parts {
+		t.dying.add(p.request, t.frame, reason, sentence, p.bytes)
+	}
 }
 
 // logplex makes events of the frames of one request.
 func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 	d := t.settings.drain(r.GetDrainToken())
-	common := t.lines(r, d)
-	from.origin.App, from.destinations = common.app.text, d.destinations
+	t.fields = t.appendLineFields(t.fields[:0], r, d)
+	common := t.lines(r, d, t.fields)
+	from.origin.App, from.named = common.app.text, d.named
 	t.sealer.request(from)
 	sd, body, start := d.structured(r), r.GetBody(), 0
 	s := logplex.Scan(body)
-	for s.Next() {
+	for ; s.Next(); t.frame++ {
 		whole := body[start:s.Offset()]
 		start = s.Offset()
 		m, err := logplex.Parse(s.Frame(), sd)
 		if err != nil {
-			t.dying.add(r, reasonBadFrame, err.Error(), whole)
-			t.frame++
+			t.bury(reasonBadFrame, err.Error(), part{r, whole})
 			continue
 		}
 		if !m.HasTime {
 			m.Time = r.GetReceivedNs()
 		}
 		if t.handedOver(m.Time, d) {
-			t.frame++
 			continue
 		}
-		common.fill(&t.event, &m, &t.names)
-		t.countLoss()
-		t.add(&t.event)
+		line := heroku.Classify(&m)
+		if t.joining.joins(d, line.Kind) {
+			t.join(heldLine{
+				request: r, drain: d, block: t.block, delivery: t.joining.delivery, message: m, meaning: line, whole: whole, frame: t.frame,
+			}, from)
+			continue
+		}
+		common.fill(&t.event, &m, line, &t.names)
+		t.event.Frame, t.event.Number = whole, t.frame
+		t.countLoss(r)
+		t.ship(part{r, whole})
 	}
 	if rest := body[start:]; len(rest) > 0 {
 		// Ingest sends whole frames only; another producer may not.
-		t.dying.add(r, reasonUnframed, s.Err().Error(), rest)
+		t.bury(reasonUnframed, s.Err().Error(), part{r, rest})
 	}
 }
 
@@ -159,13 +249,19 @@ func (t *transformer) handedOver(at int64, d *drain) bool {
 }
 
 // countLoss counts what a line of Logplex or log-shuttle says it has lost.
-func (t *transformer) countLoss() {
+func (t *transformer) countLoss(r *drainlinev1.Request) {
 	switch t.event.Code {
-	case "L10":
-		t.counts.L10 += heroku.Lost(t.event.Text)
-	case "L12":
-		t.counts.L12 += heroku.Lost(t.event.Text)
-	case "L13":
-		t.counts.L13 += heroku.Lost(t.event.Text)
+	case "L10", "L12", "L13":
+		t.lost = append(t.lost, lost{
+			input: cmp.Or(t.event.App, r.GetDrainToken(), r.GetCredential()), code: t.event.Code, count: heroku.Lost(t.event.Text),
+		})
 	}
+}
+
+// ruleNames are the names of the rules that are applied.
+func (t *transformer) ruleNames() []string {
+	if t.runner == nil {
+		return nil
+	}
+	return t.settings.rules.Names()
 }

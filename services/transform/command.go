@@ -20,7 +20,7 @@ into events and publishes one batch a destination. Start as many as you need.`,
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
-	if err := p.Config.RequireDestination(); err != nil {
+	if err := Check(p.Config); err != nil {
 		return nil, &app.UsageError{Err: err}
 	}
 	conn, err := p.Connect(ctx, "transform", nil)
@@ -31,6 +31,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Tell(FactLost, func() any { return t.Lost() })
 	if err := p.SayStreams(ctx, conn); err != nil {
 		return nil, err
 	}

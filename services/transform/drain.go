@@ -10,6 +10,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/transform/internal/join"
 )
 
 // drain is an entry of the list of drains, ready to be applied to its requests.
@@ -19,8 +20,10 @@ type drain struct {
 	// metadata and fields are empty where the entry leaves the choice.
 	metadata metadata
 	fields   []wire.Field
-	// destinations are the only ones its events go to; none means all.
-	destinations   []string
+	// named are the destinations that it names, a bit each.
+	named          uint64
+	format         string
+	join           *join.Spec // nil where its lines are not joined
 	structuredData string
 	// from and until bound the time of its events, in nanoseconds since 1970: the
 	// first that is ours, and the first that is not any more.
@@ -30,16 +33,26 @@ type drain struct {
 //nolint:gochecknoglobals // a drain without an entry
 var unlisted = &drain{from: math.MinInt64, until: math.MaxInt64}
 
-func newDrain(c *config.Drain) *drain {
+func newDrain(c *config.Drain, joins map[string]config.Join, destinations []string) (*drain, error) {
 	d := &drain{
 		listed: true, app: c.App, metadata: metadata{source: c.Source, sourcetype: c.Sourcetype, index: c.Index},
-		destinations: c.Destinations, structuredData: c.StructuredData,
+		format: c.Format, structuredData: c.StructuredData,
 		from: nanoseconds(c.From, math.MinInt64), until: nanoseconds(c.Until, math.MaxInt64),
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
 		d.fields = append(d.fields, wire.Field{Name: name, JSON: newWord(c.Fields[name]).json})
 	}
-	return d
+	for i, name := range destinations {
+		if slices.Contains(c.Destinations, name) {
+			d.named |= 1 << i
+		}
+	}
+	if len(c.Join) == 0 {
+		return d, nil
+	}
+	var err error
+	d.join, err = join.Compile(c.Join, joins)
+	return d, err //nolint:wrapcheck // the caller says of which drain
 }
 
 // nanoseconds since 1970 of a time that the configuration has bounded; one that is

@@ -2,6 +2,8 @@ package transform
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,6 +27,9 @@ const (
 	reasonUnpublishable = "unpublishable"
 )
 
+// maxSentences bounds what a dead letter says of why its parts died.
+const maxSentences = 5
+
 // dying gathers what becomes dead letters: one a reason, with the requests it
 // came from, their facts and the bytes as they were sent.
 type dying struct {
@@ -33,24 +38,27 @@ type dying struct {
 }
 
 type dyingReason struct {
-	code     string
-	sentence string
-	from     *drainlinev1.Request // the request that was added last
-	block    *drainlinev1.RawBlock
+	code      string
+	sentences []string
+	frames    []uint32             // what died, first to last
+	from      *drainlinev1.Request // the request that was added last
+	last      []byte               // what was added last
+	size      int                  // of all that was added, in bytes
+	block     *drainlinev1.RawBlock
 }
 
-func (d *dying) add(r *drainlinev1.Request, code, sentence string, body []byte) {
+// add adds what was made of a frame.
+func (d *dying) add(r *drainlinev1.Request, frame uint32, code, sentence string, body []byte) {
 	d.count++
-	var reason *dyingReason
-	for _, known := range d.reasons {
-		if known.code == code {
-			reason = known
-		}
+	reason := d.reason(code)
+	reason.frames = append(reason.frames, frame)
+	if len(reason.sentences) < maxSentences && !slices.Contains(reason.sentences, sentence) {
+		reason.sentences = append(reason.sentences, sentence)
 	}
-	if reason == nil {
-		reason = &dyingReason{code: code, sentence: sentence, block: &drainlinev1.RawBlock{}}
-		d.reasons = append(d.reasons, reason)
+	if isSame(reason.last, body) {
+		return // one element of an envelope after another
 	}
+	reason.last, reason.size = body, reason.size+len(body)
 	if reason.from == r {
 		part := reason.block.GetRequests()[len(reason.block.GetRequests())-1]
 		part.Body = append(part.GetBody(), body...)
@@ -64,10 +72,28 @@ func (d *dying) add(r *drainlinev1.Request, code, sentence string, body []byte) 
 	})
 }
 
+// isSame says that two slices are the same bytes, not only equal ones.
+func isSame(a, b []byte) bool { return len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] }
+
+// reason is where to add what dies for it: a letter must fit a message.
+func (d *dying) reason(code string) *dyingReason {
+	for _, known := range d.reasons {
+		if known.code == code && known.size < wire.MaxBlock {
+			return known
+		}
+	}
+	reason := &dyingReason{code: code, block: &drainlinev1.RawBlock{}}
+	d.reasons = append(d.reasons, reason)
+	return reason
+}
+
+// letters are the dead letters of a block. Their ids say which frames died: after rules
+// have changed, a letter must not be taken for the one that was stored before.
 func (d *dying) letters(block wire.ID) ([]*drainlinev1.DeadBlock, error) {
 	letters := make([]*drainlinev1.DeadBlock, 0, len(d.reasons))
-	for _, reason := range d.reasons {
-		id := wire.DeadID(block, wire.StageTransform, reason.code)
+	for n, reason := range d.reasons {
+		what := wire.BatchID(block, wire.StageTransform, append(reason.frames, uint32(n))...)
+		id := wire.DeadID(what, wire.StageTransform, reason.code)
 		reason.block.Id = id[:]
 		original, err := proto.Marshal(reason.block)
 		if err != nil {
@@ -75,7 +101,7 @@ func (d *dying) letters(block wire.ID) ([]*drainlinev1.DeadBlock, error) {
 		}
 		oldest := reason.block.GetRequests()[0]
 		letters = append(letters, &drainlinev1.DeadBlock{
-			Id: id[:], Stage: wire.StageTransform, Reason: reason.code, Sentence: reason.sentence,
+			Id: id[:], Stage: wire.StageTransform, Reason: reason.code, Sentence: strings.Join(reason.sentences, "; "),
 			Content: drainlinev1.Content_CONTENT_RAW_BLOCK, Original: original,
 			ReceivedNs: oldest.GetReceivedNs(), Trace: oldest.GetTrace(),
 		})

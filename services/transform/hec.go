@@ -7,6 +7,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
 // maxDepth is how deep an envelope may nest: as deep as the HEC door can be set to
@@ -20,17 +21,17 @@ const maxSplit = 16 << 20
 // envelopes makes events of the envelopes of one request to HEC's event endpoint.
 func (t *transformer) envelopes(r *drainlinev1.Request, from source) {
 	t.sealer.request(from)
-	defaults := t.envelopeDefaults(r)
+	t.defaults = t.envelopeDefaults(r)
 	in := hec.NewScanner(r.GetBody(), hec.Limits{MaxEvent: wire.MaxDecoded, MaxEnvelope: wire.MaxDecoded, MaxDepth: maxDepth})
 	scanned := 0
 	for in.Next() {
 		e := in.Envelope()
 		scanned = e.End
-		t.envelope(e, r, &defaults)
+		t.envelope(e, r)
 	}
 	if refused := in.Refused(); refused != nil {
 		// Ingest has checked what it sends; another producer may not.
-		t.dying.add(r, reasonBadEnvelope, refused.Error(), in.Body()[scanned:])
+		t.bury(reasonBadEnvelope, refused.Error(), part{r, in.Body()[scanned:]})
 		t.frame++
 	}
 }
@@ -38,7 +39,7 @@ func (t *transformer) envelopes(r *drainlinev1.Request, from source) {
 // envelopeDefaults is what the events of a request get that do not say otherwise.
 func (t *transformer) envelopeDefaults(r *drainlinev1.Request) wire.Event {
 	t.fields = t.appendRequestFields(t.fields[:0], r)
-	e := wire.Event{TimeNS: r.GetReceivedNs(), Fields: t.fields}
+	e := wire.Event{TimeNS: r.GetReceivedNs(), Fields: t.fields, Kind: string(heroku.KindApp)}
 	if at := r.GetDefaults().GetTimeNs(); at != 0 {
 		e.TimeNS = at
 	}
@@ -46,31 +47,46 @@ func (t *transformer) envelopeDefaults(r *drainlinev1.Request) wire.Event {
 	return e
 }
 
-func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request, defaults *wire.Event) {
-	fields := e.AppendFields(t.event.Fields[:0])
-	fields = slices.DeleteFunc(fields, func(f wire.Field) bool { return f.Name == wire.MarkField }) // which is ours to set
-	t.event = wire.Event{TimeNS: defaults.TimeNS, Fields: appendUnder(fields, defaults.Fields)}
-	if e.HasTime {
-		t.event.TimeNS = e.TimeNS
-	}
-	metadata{host: e.Host, source: e.Source, sourcetype: e.Sourcetype, index: e.Index}.
-		over(metadata{host: defaults.Host, source: defaults.Source, sourcetype: defaults.Sourcetype, index: defaults.Index}).
-		set(&t.event)
+func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request) {
 	if r.GetDefaults().GetSplitArrays() {
 		if elements, ok := split(e); ok {
 			for element := range elements {
+				t.fillEnvelope(e)
 				t.event.JSON = element
-				t.add(&t.event)
+				t.shipNext(r, e.Raw)
 			}
 			return
 		}
 	}
+	t.fillEnvelope(e)
 	if text, ok := e.Text(); ok {
 		t.event.Text = text
 	} else {
 		t.event.JSON = e.Event
 	}
-	t.add(&t.event)
+	t.shipNext(r, e.Raw)
+}
+
+// fillEnvelope makes an event of an envelope, all but its body.
+func (t *transformer) fillEnvelope(e *hec.Envelope) {
+	defaults := &t.defaults
+	t.event.Reset()
+	fields := e.AppendFields(t.event.Fields)
+	fields = slices.DeleteFunc(fields, func(f wire.Field) bool { return f.Name == wire.MarkField }) // which is ours to set
+	t.event.TimeNS, t.event.Fields, t.event.Kind = defaults.TimeNS, appendUnder(fields, defaults.Fields), defaults.Kind
+	if e.HasTime {
+		t.event.TimeNS = e.TimeNS
+	}
+	metadata{host: e.Host, source: e.Source, sourcetype: e.Sourcetype, index: e.Index}.
+		over(metadata{host: defaults.Host, source: defaults.Source, sourcetype: defaults.Sourcetype, index: defaults.Index}).
+		set(&t.event.Event)
+}
+
+// shipNext ships the event in hand as that of the next envelope or line.
+func (t *transformer) shipNext(r *drainlinev1.Request, original []byte) {
+	t.event.Number = t.frame
+	t.ship(part{r, original})
+	t.frame++
 }
 
 // split gives the elements of an event that is an array of objects, unless the many
@@ -90,9 +106,12 @@ func split(e *hec.Envelope) (iter.Seq[[]byte], bool) {
 // raw makes an event of each line of a request to HEC's raw endpoint.
 func (t *transformer) raw(r *drainlinev1.Request, from source) {
 	t.sealer.request(from)
-	e := t.envelopeDefaults(r)
+	defaults := t.envelopeDefaults(r)
 	for line := range hec.Lines(r.GetBody()) {
-		e.Text = line
-		t.add(&e)
+		t.event.Reset()
+		fields := append(t.event.Fields, defaults.Fields...) //nolint:gocritic // the event's own memory
+		t.event.Event = defaults
+		t.event.Fields, t.event.Text = fields, line
+		t.shipNext(r, line)
 	}
 }

@@ -65,7 +65,7 @@ func TestEnvelopes(t *testing.T) {
 				t.Error(diff, out.Dead)
 			}
 			for _, e := range events(t, out, "splunk") {
-				if e.Kind != "" || e.TimeNS != received {
+				if e.Kind != "app" || e.TimeNS != received {
 					t.Errorf("kind %q, time %d", e.Kind, e.TimeNS)
 				}
 			}

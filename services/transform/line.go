@@ -7,6 +7,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
@@ -26,6 +27,7 @@ type lines struct {
 
 	// metadata is what the request or its drain say in place of Drainline's choice.
 	metadata metadata
+	format   string
 	// fields are added to those of a line.
 	fields []wire.Field
 	// replaces says that one of them has the name of a line's own.
@@ -33,33 +35,39 @@ type lines struct {
 }
 
 // lines prepares what the events of a request get: of the marks, the request's
-// defaults and the drain's entry, the first that says it.
-func (t *transformer) lines(r *drainlinev1.Request, d *drain) lines {
-	l := lines{identity: t.identify(r, d), metadata: defaultMetadata(r.GetDefaults()).over(d.metadata)}
+// defaults and the drain's entry, the first that says it. Fields are those of
+// appendLineFields.
+func (t *transformer) lines(r *drainlinev1.Request, d *drain, fields []wire.Field) lines {
+	l := lines{
+		identity: t.identify(r, d), metadata: defaultMetadata(r.GetDefaults()).over(d.metadata), format: d.format, fields: fields,
+	}
 	if t.settings.unknownIndex != "" && !d.listed && slices.Contains(r.GetMarks(), wire.MarkUnknownDrain) {
 		l.metadata.index = t.settings.unknownIndex
 	}
-	t.fields = appendUnder(t.appendRequestFields(t.fields[:0], r), d.fields)
-	l.fields = t.fields
 	for _, name := range [...]string{fieldApp, fieldProcess, fieldDyno, fieldKind, fieldCode} {
 		l.replaces = l.replaces || hasField(l.fields, name)
 	}
 	return l
 }
 
+// appendLineFields appends the fields that each line of a request gets.
+func (t *transformer) appendLineFields(dst []wire.Field, r *drainlinev1.Request, d *drain) []wire.Field {
+	return appendUnder(t.appendRequestFields(dst, r), d.fields)
+}
+
 // fill makes an event of a line. By default host is the app, source the process
 // type and sourcetype heroku:<kind>.
-func (l *lines) fill(e *wire.Event, m *logplex.Message, names *names) {
-	line := heroku.Classify(m)
+func (l *lines) fill(e *event.Event, m *logplex.Message, line heroku.Line, names *names) {
 	app := l.line(m.Host, names)
 	kind := names.kind(line.Kind)
 	process, dyno, code := names.word(line.Process), names.word(line.Dyno), names.word(line.Code)
-	*e = wire.Event{
-		TimeNS: m.Time, Host: cmp.Or(l.metadata.host, app.text), Source: cmp.Or(l.metadata.source, process.text),
-		Sourcetype: cmp.Or(l.metadata.sourcetype, kind.sourcetype), Index: l.metadata.index, Text: m.Text,
-		Fields: e.Fields[:0], Kind: kind.text, Code: code.text, Dyno: dyno.text, Process: process.text,
-		Facility: m.Facility, Severity: m.Severity,
-	}
+	e.Reset()
+	e.App, e.Line, e.Meaning, e.Format = app.text, *m, line, l.format
+	e.TimeNS, e.Text = m.Time, m.Text
+	e.Host, e.Source = cmp.Or(l.metadata.host, app.text), cmp.Or(l.metadata.source, process.text)
+	e.Sourcetype, e.Index = cmp.Or(l.metadata.sourcetype, kind.sourcetype), l.metadata.index
+	e.Kind, e.Code, e.Dyno, e.Process = kind.text, code.text, dyno.text, process.text
+	e.Facility, e.Severity = m.Facility, m.Severity
 	e.Fields = appendField(e.Fields, fieldApp, app)
 	e.Fields = appendField(e.Fields, fieldProcess, process)
 	e.Fields = appendField(e.Fields, fieldDyno, dyno)

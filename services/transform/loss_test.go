@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/drainline/drainline/config"
@@ -31,33 +32,37 @@ func vectors(t *testing.T) map[string][]byte {
 	return bodies
 }
 
-// Lines that report loss are forwarded as any other, and what they report is counted.
+// Lines that report loss are forwarded as any other, and what they report is counted for
+// the app, or else the drain or the credential.
 func TestLossIsCounted(t *testing.T) {
 	shuttle := func(r *drainlinev1.Request) { r.DrainToken, r.Facts.UserAgent = "", "log-shuttle/0.22" }
 	for _, c := range []struct {
 		name   string
 		change func(*drainlinev1.Request)
 		body   []byte
-		want   counts
+		events int
+		want   []lost
 	}{
-		{"N4", nil, vectors(t)["N4"], counts{Events: 2, L10: 3}},
-		{"N5", nil, vectors(t)["N5"], counts{Events: 1, L10: 1}},
-		{"N24", shuttle, vectors(t)["N24"], counts{Events: 1, L13: 7}},
+		{"N4", nil, vectors(t)["N4"], 2, []lost{{"d.1", "L10", 3}}},
+		{"N5", nil, vectors(t)["N5"], 1, []lost{{"d.1", "L10", 1}}},
+		{"N24", shuttle, vectors(t)["N24"], 1, []lost{{"default", "L13", 7}}},
 		{
 			"both of log-shuttle's", shuttle,
 			frame("<172>1 - heroku token log-shuttle - - Error L12: 5 messages dropped since x", "<172>1 - heroku token log-shuttle - - Error L13: 2 messages lost since x"),
-			counts{Events: 2, L12: 5, L13: 2},
+			2, []lost{{"default", "L12", 5}, {"default", "L13", 2}},
 		},
 		{
 			"an app that prints one", nil, frame("<190>1 - host app web.1 - Error L10 (output buffer overflow): 3 messages dropped since x"),
-			counts{Events: 1},
+			1, nil,
 		},
+		{"of an app", func(r *drainlinev1.Request) { r.Facts.PathApp = "shop" }, vectors(t)["N5"], 1, []lost{{"shop", "L10", 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.change)
 			r.Body = c.body
-			if got := transformed(t, []string{"splunk"}, block(r)).Counts; got != c.want {
-				t.Errorf("got %+v, want %+v", got, c.want)
+			out := transformed(t, []string{"splunk"}, block(r))
+			if !slices.Equal(out.Lost, c.want) || out.Counts.Events != c.events {
+				t.Errorf("%d events, lost %+v, want %+v", out.Counts.Events, out.Lost, c.want)
 			}
 		})
 	}

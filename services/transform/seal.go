@@ -32,91 +32,133 @@ type sealedBatch struct {
 // its buffers: what it made is valid until the next start.
 type sealer struct {
 	destinations []string
+	lanes        []lane
 	block        wire.ID
-	batches      []sealedBatch
+	// seed is what ids of batches are made of: the block's id, and what of other blocks
+	// was joined to it.
+	seed    wire.ID
+	batches []sealedBatch
 	// source is the request in hand; open says that the section has its origin.
 	source source
 	open   bool
 
-	// The section: its requests that have events, their events one after another, and
-	// where each event is.
+	// The section: its requests that have events, and in its lanes their events.
 	sources []source
 	origins []wire.Origin
-	events  []byte
-	frames  []encodedFrame
-	// Whether a request of the section goes to some destinations only, and whether
-	// one is waited for.
-	picky, awaited bool
+	// awaited says that a request of the section is waited for.
+	awaited bool
 
 	chosen   []encodedFrame
+	runs     []uint32
 	named    []wire.Origin
 	batch    []byte
 	payloads [][]byte // one a destination, and one to seal what is copied then
 }
 
+// lane is the events of a section as some destinations get them, one after another.
+type lane struct {
+	// destinations have a bit each, in the order of their names.
+	destinations uint64
+	// metrics says that they are metrics. Those are batches of their own, with ids of
+	// their own: they have the numbers of the frames that their lines have, too.
+	metrics bool
+
+	events []byte
+	frames []encodedFrame
+	// picky says that an event goes to some of the destinations only.
+	picky bool
+}
+
 // source is a request, as its batches need it.
 type source struct {
 	origin wire.Origin
-	// destinations are the only ones its events go to; none means all.
-	destinations []string
+	// named are the destinations that its drain names, a bit each.
+	named uint64
 	// routed gathers the batches that hold its events; nil when nobody waits for them.
 	routed *drainlinev1.Routed
 }
 
-// encodedFrame is where a frame's event is in the section.
+// encodedFrame is where a frame's event is in the lane, and where it goes.
 type encodedFrame struct {
-	frame      uint32
-	source     uint32
-	begin, end int
+	frame        uint32
+	source       uint32
+	begin, end   int
+	destinations uint64
 }
+
+// newSealer makes a sealer with one lane for all destinations.
+func newSealer(destinations []string) sealer {
+	return sealer{destinations: destinations, lanes: []lane{{destinations: allOf(destinations)}}}
+}
+
+// allOf has a bit for each destination.
+func allOf(destinations []string) uint64 { return 1<<len(destinations) - 1 }
 
 // start begins another block.
 func (s *sealer) start(block wire.ID) {
-	s.block, s.batches = block, nil
+	s.block, s.seed, s.batches = block, block, nil
 	s.clear()
 }
 
 // request says where the events come from that are added next.
 func (s *sealer) request(from source) { s.source, s.open = from, false }
 
-// add encodes the event of a frame into the section. Numbers of frames grow.
-func (s *sealer) add(e *wire.Event, frame uint32) {
-	if len(s.frames) >= sectionEvents || len(s.events) >= sectionBytes {
-		s.flush()
+// begin begins the next event, which add is called for once a lane.
+func (s *sealer) begin() {
+	for i := range s.lanes {
+		if l := &s.lanes[i]; len(l.frames) >= sectionEvents || len(l.events) >= sectionBytes {
+			s.flush()
+			break
+		}
 	}
-	if !s.open {
-		s.sources = append(s.sources, s.source)
-		s.origins = append(s.origins, s.source.origin)
-		s.picky = s.picky || len(s.source.destinations) > 0
-		s.awaited = s.awaited || s.source.routed != nil
-		s.open = true
+	if s.open {
+		return
 	}
+	s.sources = append(s.sources, s.source)
+	s.origins = append(s.origins, s.source.origin)
+	s.awaited = s.awaited || s.source.routed != nil
+	s.open = true
+}
+
+// add encodes the event of a frame into a lane, for some of its destinations. Numbers of
+// frames grow.
+func (s *sealer) add(l *lane, e *wire.Event, frame uint32, destinations uint64) {
 	e.Origin = uint32(len(s.sources) - 1)
-	begin := len(s.events)
-	s.events = wire.AppendEvent(s.events, e)
-	s.frames = append(s.frames, encodedFrame{frame: frame, source: e.Origin, begin: begin, end: len(s.events)})
+	begin := len(l.events)
+	l.events = wire.AppendEvent(l.events, e)
+	destinations &= l.destinations
+	l.picky = l.picky || destinations != l.destinations
+	l.frames = append(l.frames, encodedFrame{frame: frame, source: e.Origin, begin: begin, end: len(l.events), destinations: destinations})
 }
 
 // flush seals the section and begins the next.
 func (s *sealer) flush() {
-	for _, destination := range s.destinations {
-		s.seal(destination, s.framesFor(destination))
+	for i, destination := range s.destinations {
+		for n := range s.lanes {
+			if l := &s.lanes[n]; l.destinations>>i&1 != 0 {
+				s.seal(l, destination, s.framesFor(l, i))
+			}
+		}
 	}
 	s.clear()
 }
 
 func (s *sealer) clear() {
-	s.sources, s.origins, s.events, s.frames = s.sources[:0], s.origins[:0], s.events[:0], s.frames[:0]
-	s.open, s.picky, s.awaited = false, false, false
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		l.events, l.frames, l.picky = l.events[:0], l.frames[:0], false
+	}
+	s.sources, s.origins = s.sources[:0], s.origins[:0]
+	s.open, s.awaited = false, false
 }
 
-func (s *sealer) framesFor(destination string) []encodedFrame {
-	if !s.picky {
-		return s.frames
+func (s *sealer) framesFor(l *lane, destination int) []encodedFrame {
+	if !l.picky {
+		return l.frames
 	}
 	s.chosen = s.chosen[:0]
-	for _, f := range s.frames {
-		if only := s.sources[f.source].destinations; len(only) == 0 || slices.Contains(only, destination) {
+	for _, f := range l.frames {
+		if f.destinations>>destination&1 != 0 {
 			s.chosen = append(s.chosen, f)
 		}
 	}
@@ -125,21 +167,21 @@ func (s *sealer) framesFor(destination string) []encodedFrame {
 
 // seal makes one batch of frames, or two of their halves when it is too large to
 // publish.
-func (s *sealer) seal(destination string, frames []encodedFrame) {
+func (s *sealer) seal(l *lane, destination string, frames []encodedFrame) {
 	if len(frames) == 0 {
 		return
 	}
 	b := wire.Batch{
-		ID: s.batchID(destination, frames), BlockID: s.block, Destination: destination,
+		ID: s.batchID(l, destination, frames), BlockID: s.block, Destination: destination,
 		FirstFrame: frames[0].frame, LastFrame: frames[len(frames)-1].frame,
-		Origins: s.originsOf(frames), Ack: s.isAwaited(frames),
+		Origins: s.originsOf(l, frames), Ack: s.isAwaited(frames),
 	}
 	s.batch = wire.AppendBatch(s.batch[:0], &b)
-	s.batch = s.appendEvents(s.batch, frames)
+	s.batch = l.appendEvents(s.batch, frames)
 	payload := s.sealed(s.batch)
 	if half := len(frames) / 2; half > 0 && (len(payload) > wire.MaxPayload || len(s.batch) > wire.MaxDecoded) {
-		s.seal(destination, frames[:half])
-		s.seal(destination, frames[half:])
+		s.seal(l, destination, frames[:half])
+		s.seal(l, destination, frames[half:])
 		return
 	}
 	if len(s.batches) >= len(s.destinations) {
@@ -162,17 +204,21 @@ func (s *sealer) sealed(message []byte) []byte {
 	return s.payloads[at]
 }
 
-// batchID identifies the frames as wire.BatchID does. Where frames are left out,
-// each run of those that are not changes the id: after another has been left out, the
-// batch must not be taken for the one that was stored before.
-func (s *sealer) batchID(destination string, frames []encodedFrame) wire.ID {
-	id := s.block
+// batchID identifies the frames. Where some are left out, the id says which: after
+// others have been left out, the batch must not be taken for the one that was stored
+// before.
+func (s *sealer) batchID(l *lane, destination string, frames []encodedFrame) wire.ID {
+	id := s.seed
+	if l.metrics {
+		id = wire.BatchID(id, "metrics") // no destination's id: that would have frames
+	}
+	s.runs = s.runs[:0]
 	for len(frames) > 0 {
 		run := runLength(frames)
-		id = wire.BatchID(id, destination, frames[0].frame, frames[run-1].frame)
+		s.runs = append(s.runs, frames[0].frame, frames[run-1].frame)
 		frames = frames[run:]
 	}
-	return id
+	return wire.BatchID(id, destination, s.runs...)
 }
 
 // runLength is how many frames at the start follow each other.
@@ -187,8 +233,8 @@ func runLength(frames []encodedFrame) int {
 
 // originsOf are the origins of the section. Those the frames do not have are empty,
 // so that each keeps its position.
-func (s *sealer) originsOf(frames []encodedFrame) []wire.Origin {
-	if len(frames) == len(s.frames) {
+func (s *sealer) originsOf(l *lane, frames []encodedFrame) []wire.Origin {
+	if len(frames) == len(l.frames) && !l.metrics {
 		return s.origins
 	}
 	s.named = append(s.named[:0], make([]wire.Origin, len(s.origins))...)
@@ -198,13 +244,13 @@ func (s *sealer) originsOf(frames []encodedFrame) []wire.Origin {
 	return s.named
 }
 
-func (s *sealer) appendEvents(dst []byte, frames []encodedFrame) []byte {
+func (l *lane) appendEvents(dst []byte, frames []encodedFrame) []byte {
 	for i := 0; i < len(frames); {
 		begin, end := frames[i].begin, frames[i].end
 		for i++; i < len(frames) && frames[i].begin == end; i++ {
 			end = frames[i].end
 		}
-		dst = append(dst, s.events[begin:end]...)
+		dst = append(dst, l.events[begin:end]...)
 	}
 	return dst
 }
@@ -227,14 +273,18 @@ func (s *sealer) tell(batch wire.ID, frames []encodedFrame) {
 
 // trim lets go of buffers that a rare large block has made.
 func (s *sealer) trim() {
-	for _, b := range []*[]byte{&s.events, &s.batch} {
-		if cap(*b) > keptBuffer {
-			*b = nil
-		}
+	for i := range s.lanes {
+		s.lanes[i].events = trimmed(s.lanes[i].events)
 	}
+	s.batch = trimmed(s.batch)
 	for i := range s.payloads {
-		if cap(s.payloads[i]) > keptBuffer {
-			s.payloads[i] = nil
-		}
+		s.payloads[i] = trimmed(s.payloads[i])
 	}
+}
+
+func trimmed(b []byte) []byte {
+	if cap(b) > keptBuffer {
+		return nil
+	}
+	return b
 }

@@ -229,11 +229,15 @@ func anySettings(t *rapid.T) *settings {
 	s := &settings{destinations: []string{"a", "b"}, appFrom: everywhere, drains: map[string]*drain{}, unknownIndex: "unknown"}
 	for _, token := range []string{"d.1", "d.2"} {
 		if rapid.Bool().Draw(t, "listed") {
-			s.drains[token] = newDrain(&config.Drain{
+			d, err := newDrain(&config.Drain{
 				Token: token, App: "app", Fields: map[string]string{"x": "1", "y": "2", "z": "3"},
 				Destinations: rapid.SampledFrom([][]string{nil, {"a"}, {"b"}, {"a", "b"}}).Draw(t, "destinations"),
 				From:         rapid.SampledFrom([]time.Time{{}, time.Unix(1e9, 0), time.Unix(16e8, 0)}).Draw(t, "from"),
-			})
+			}, nil, s.destinations)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.drains[token] = d
 		}
 	}
 	return s
@@ -254,7 +258,7 @@ func TestTransformIsDeterministic(t *testing.T) {
 			t.Fatal(err)
 		}
 		once := transformedBy(t, s, b)
-		if diff := cmp.Diff(once, again, protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(once, again, protocmp.Transform(), cmp.AllowUnexported(lost{})); diff != "" {
 			t.Fatal(diff)
 		}
 		awaited := 0

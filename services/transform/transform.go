@@ -19,6 +19,7 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/topology"
 )
 
 // drainTime bounds how long blocks in hand are carried on at shutdown.
@@ -77,17 +78,26 @@ func (t *Transform) Run(ctx context.Context) error {
 	shared := max(2*runtime.GOMAXPROCS(0)/max(shards, 1), 1)
 	var workers sync.WaitGroup
 	for n := range shards {
-		consumer := t.o.Bus.Consume(bus.ConsumerOptions{
-			Stream: t.o.Bus.Names().RawStream(wire.Shard(n)), Durable: wire.TransformConsumer, Stage: wire.StageTransform,
-			Buried: t.tellBuried,
-		})
+		consumer := t.consume(wire.Shard(n), false)
 		defer consumer.Close()
 		for range shared {
 			workers.Go(func() { t.work(ctx, work, consumer) })
 		}
 	}
+	for n := range topology.OrderedShards(t.o.Config) {
+		consumer := t.consume(wire.OrderedShard(n), true)
+		defer consumer.Close()
+		workers.Go(func() { t.workInOrder(ctx, work, consumer) })
+	}
 	workers.Wait()
 	return nil
+}
+
+func (t *Transform) consume(shard string, ordered bool) *bus.Consumer {
+	return t.o.Bus.Consume(bus.ConsumerOptions{
+		Stream: t.o.Bus.Names().RawStream(shard), Durable: wire.TransformConsumer, Stage: wire.StageTransform,
+		Ordered: ordered, Buried: t.tellBuried,
+	})
 }
 
 // work transforms one block after another. Taking ends with ctx; what is taken
@@ -116,9 +126,7 @@ type worker struct {
 // then acknowledged. If ctx ends before, the block stays on the bus and is done
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
-	if current := w.settings.Load(); w.transformer == nil || w.transformer.settings != current {
-		w.transformer = newTransformer(current)
-	}
+	w.current()
 	out, err := w.read(d)
 	switch {
 	case errors.Is(err, bus.ErrNewer):
@@ -128,6 +136,14 @@ func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 	}
 	w.settle(ctx, d, out)
 	w.trim()
+}
+
+// current is a transformer with the settings that are in force.
+func (w *worker) current() *transformer {
+	if current := w.settings.Load(); w.transformer == nil || w.transformer.settings != current {
+		w.transformer = newTransformer(current)
+	}
+	return w.transformer
 }
 
 // trim lets go of what a rare large block has made.
@@ -177,7 +193,8 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 		return
 	}
 	d.Ack()
-	w.totals.add(out)
+	w.totals.Blocks.Add(1)
+	w.totals.add(out, w.transformer.ruleNames())
 }
 
 // tellLost says of batches that requests were told to wait for that they are

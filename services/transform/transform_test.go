@@ -255,8 +255,8 @@ func TestReloadChangesDrains(t *testing.T) {
 		t.Errorf("%d batches for a destination that the drain does not go to, want the first alone", got)
 	}
 	totals := r.service.Totals()
-	if totals.Before.Load() != 1 || totals.After.Load() != 0 || totals.L10.Load() != 3 || totals.Events.Load() != 3 {
-		t.Errorf("before %d, after %d, lost %d, events %d", totals.Before.Load(), totals.After.Load(), totals.L10.Load(), totals.Events.Load())
+	if totals.Before.Load() != 1 || totals.After.Load() != 0 || totals.Lost.With("d.1", "L10").Load() != 3 || totals.Events.Load() != 3 {
+		t.Errorf("before %d, after %d, lost %d, events %d", totals.Before.Load(), totals.After.Load(), totals.Lost.With("d.1", "L10").Load(), totals.Events.Load())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 // atOnce is how many tests run side by side unless -parallel says otherwise.
 // Those that kill something spend most of their time waiting for AckWait.
 const atOnce = 8
+
+// crashing is a transform that a certain text kills.
+const crashing = "transform-crashing"
 
 // programs is the folder of the programs that TestMain has built.
 var programs string
@@ -54,15 +58,18 @@ func build(dir string) error {
 	const enough = 8 * time.Minute
 	ctx, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
-	services := []string{"build", "-o", dir + string(filepath.Separator)}
+	services := []string{"build"}
 	if race {
 		services = append(services, "-race")
 	}
+	with := func(more ...string) []string { return append(slices.Clip(services), more...) }
+	folder := dir + string(filepath.Separator)
 	for _, b := range []struct {
 		in   string
 		args []string
 	}{
-		{"../../services", append(services, "./cmd/...")},
+		{"../../services", with("-o", folder, "./cmd/...")},
+		{"../../services", with("-o", folder+crashing, "-tags=crashtest", "./cmd/transform")},
 		{"../simulators", []string{"build", "-o", filepath.Join(dir, "splunk-sim"), "./cmd/splunk-sim"}},
 		{"..", []string{"build", "-o", filepath.Join(dir, "nats-server"), "github.com/nats-io/nats-server/v2"}},
 	} {

@@ -56,7 +56,7 @@ func lookAt(t *testing.T, url string) *bus {
 func (b *bus) settle() {
 	b.t.Helper()
 	for _, queue := range []struct{ stream, consumer string }{
-		{"drainline_raw_s0", "transform"}, {"drainline_events_splunk", "shipper"},
+		{"drainline_raw_s0", "transform"}, {"drainline_raw_o0", "transform"}, {"drainline_events_splunk", "shipper"},
 	} {
 		var info *jetstream.ConsumerInfo
 		ok := false

@@ -25,7 +25,7 @@ everything in one process; ingest, transform and shipper run apart on a NATS ser
 	root.AddCommand(
 		runCommand(), demoCommand(),
 		ingest.Command(), transform.Command(), shipper.Command(), inspector.Command(),
-		statusCommand(), sendCommand(), configCommand(), drainsCommand(), versionCommand(),
+		statusCommand(), sendCommand(), testCommand(), configCommand(), drainsCommand(), versionCommand(),
 	)
 	app.Main(root)
 }

@@ -47,7 +47,7 @@ func (a *all) services() []app.Service { return []app.Service{a.ingest, a.transf
 // startAll starts the three services, each with a connection of its own, as if
 // they were three processes.
 func startAll(ctx context.Context, p *app.Process) (*all, error) {
-	if err := p.Config.RequireDestination(); err != nil {
+	if err := transform.Check(p.Config); err != nil {
 		return nil, &app.UsageError{Err: err}
 	}
 	embedded, healthy, dir, err := startEmbedded(ctx, p)
@@ -78,6 +78,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 		return nil, err
 	}
 	p.Tell(ingest.FactUnknownDrains, func() any { return a.ingest.UnknownDrains() })
+	p.Tell(transform.FactLost, func() any { return a.transform.Lost() })
 	a.ingest.Checks(p)
 	p.Check("destinations", false, a.shipper.Healthy)
 	return a, nil

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -73,6 +74,27 @@ type Process struct {
 	facts   []fact
 	atEnd   []func()
 	streams *streams // nil before Connect
+	refused refusal
+}
+
+// refusal is why the configuration that is in the files is not in force.
+type refusal struct{ reason atomic.Pointer[error] }
+
+func (r *refusal) set(reason error) { r.reason.Store(&reason) }
+
+func (r *refusal) get() error {
+	if reason := r.reason.Load(); reason != nil && *reason != nil {
+		return fmt.Errorf("what is in the files is not in force: %w", *reason)
+	}
+	return nil
+}
+
+// alarm is 1 while there is one.
+func (r *refusal) alarm() int64 {
+	if r.get() != nil {
+		return 1
+	}
+	return 0
 }
 
 // newProcess loads the configuration and sets up what does not need the network.
@@ -90,6 +112,8 @@ func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, e
 		Config: c, Log: newLog(os.Stderr, c.Telemetry.Logs, level), Metrics: metrics, Out: out, Terminal: terminal,
 		loader: loader, level: level, hangup: make(chan os.Signal, 1),
 	}
+	p.Check("configuration", false, p.refused.get)
+	metrics.Gauge("drainline_configuration_refused", "1", "1 while a changed configuration is refused and the one before stays in force.", p.refused.alarm)
 	p.AtEnd(func() {
 		if err := metrics.Close(context.Background()); err != nil {
 			p.Log.Warn("metrics", "error", err)
@@ -184,7 +208,8 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() {
-		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, func(c *config.Config) error { return p.reload(watchCtx, c, services) }); err != nil {
+		apply := func(c *config.Config) error { return p.reload(watchCtx, c, services) }
+		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, apply, p.refused.set); err != nil {
 			p.Log.Error("the configuration is no longer watched", "error", err)
 		}
 	})

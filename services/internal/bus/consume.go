@@ -33,6 +33,12 @@ type ConsumerOptions struct {
 	// Stage that dead letters are written for; empty for what only moves messages
 	// and never looks into them.
 	Stage string
+	// Ordered is for a durable that the server pins to one of all instances at a time
+	// (PinnedGroup). Next hands messages out in the order in which they were stored;
+	// it waits for as long as another instance has the pin. Messages that come again
+	// (released, or held by an instance that died) come when they do, after newer
+	// ones. So do those in the hand of whoever closes before it has settled them.
+	Ordered bool
 	// Buried, if there is one, is called with a message that is a dead letter because
 	// whoever takes it dies (ReasonCrashes), before it is acknowledged. Until it
 	// returns nothing else is handed out.
@@ -63,6 +69,7 @@ type Consumer struct {
 	// Messages given back here are survivable, however often they are delivered.
 	released recent
 
+	pin    pin          // of an ordered durable
 	served atomic.Int64 // the server's AckWait, for dispatch; zero until it is known
 	newer  Alarm
 }
@@ -79,7 +86,11 @@ func (c *Conn) Consume(o ConsumerOptions) *Consumer {
 		stop: cancel, stopped: ctx.Done(),
 		held: map[wire.ID]*Delivery{},
 	}
-	for range fetchers {
+	asking := fetchers
+	if o.Ordered {
+		asking = 1 // what comes by two ways has no order
+	}
+	for range asking {
 		k.fetching.Go(func() { k.fetchLoop(ctx) })
 	}
 	k.running.Go(func() { k.dispatch(ctx) })
@@ -102,7 +113,8 @@ func (k *Consumer) Next(ctx context.Context) (*Delivery, error) {
 // Close stops fetching and gives back what Next did not hand out. What it did
 // hand out can still be settled, but is no longer kept alive. It takes up to a
 // second, until the server has let go of the last pull request: messages that
-// are already on their way would otherwise wait for AckWait.
+// are already on their way would otherwise wait for AckWait. An ordered one then
+// gives up its pin, which takes a second more at most.
 func (k *Consumer) Close() {
 	k.stop()
 	k.fetching.Wait()
@@ -115,9 +127,11 @@ func (k *Consumer) Close() {
 		}
 	}
 	k.mu.Unlock()
+	inOrder(back)
 	for _, d := range back {
 		d.Release(0)
 	}
+	k.unpin()
 }
 
 // register holds a message. It returns nil for one that is held or settled already.

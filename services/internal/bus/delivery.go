@@ -33,6 +33,8 @@ type Delivery struct {
 	msg      jetstream.Msg
 	consumer *Consumer
 	taken    bool
+	// sequence is the message's in its stream. It orders, and is no identity.
+	sequence uint64
 }
 
 func newDelivery(k *Consumer, msg jetstream.Msg) *Delivery {
@@ -46,7 +48,7 @@ func newDelivery(k *Consumer, msg jetstream.Msg) *Delivery {
 		d.ID = wire.PayloadID(d.Payload) // not ours, but it must not stop the stream
 	}
 	if meta, err := msg.Metadata(); err == nil {
-		d.Attempts, d.Stored = int(meta.NumDelivered), meta.Timestamp
+		d.Attempts, d.Stored, d.sequence = int(meta.NumDelivered), meta.Timestamp, meta.Sequence.Stream
 	}
 	return d
 }

@@ -22,12 +22,13 @@ const (
 // Consume and Messages can lose their wake-up and stall for 30 s; Fetch cannot.
 func (k *Consumer) fetchLoop(ctx context.Context) {
 	pause := publishPause
+	var consumer jetstream.Consumer // one for good: it knows the pin
 	for {
 		if err := k.budget.Acquire(ctx, fetchBytes); err != nil {
 			return
 		}
 		began := time.Now()
-		err := k.fetch(ctx)
+		err := k.fetch(ctx, &consumer)
 		if ctx.Err() != nil {
 			return
 		}
@@ -49,30 +50,33 @@ func (k *Consumer) fetchLoop(ctx context.Context) {
 
 // fetch pulls until something fails or ctx ends. It has fetchBytes of the
 // budget, of which each message keeps its own size until it is settled.
-func (k *Consumer) fetch(ctx context.Context) error {
+func (k *Consumer) fetch(ctx context.Context, consumer *jetstream.Consumer) error {
 	left := int64(fetchBytes)
 	defer func() { k.budget.Release(left) }()
 	if k.conn.link.Load() == nil {
 		return errAway
 	}
-	consumer, err := k.conn.js.Consumer(ctx, k.o.Stream, k.o.Durable)
+	info, err := k.lookUp(ctx, consumer)
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", k.o.Durable, err)
 	}
-	wait := consumer.CachedInfo().Config.AckWait
+	wait := info.Config.AckWait
 	k.served.Store(int64(wait))
 	select {
 	case k.ackWait <- wait:
 	case <-ctx.Done():
 	}
+	if k.o.Ordered {
+		defer k.holdPin(ctx, *consumer)()
+	}
 	for ctx.Err() == nil {
-		batch, err := consumer.Fetch(fetchMessages, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchMaxWait(fetchExpires))
+		batch, err := k.ask(ctx, *consumer)
 		if err != nil {
 			return fmt.Errorf("fetch: %w", err)
 		}
 		used := k.pass(ctx, batch.Messages())
 		left -= used
-		if err := batch.Error(); err != nil {
+		if err := batch.Error(); err != nil && !k.pin.lost(err) {
 			return fmt.Errorf("fetch: %w", err)
 		}
 		// A budget that is short stops this fetcher until something is settled.
@@ -85,6 +89,27 @@ func (k *Consumer) fetch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lookUp asks for the durable as it is now.
+func (k *Consumer) lookUp(ctx context.Context, consumer *jetstream.Consumer) (*jetstream.ConsumerInfo, error) {
+	if *consumer != nil {
+		return (*consumer).Info(ctx) //nolint:wrapcheck // by the caller
+	}
+	found, err := k.conn.js.Consumer(ctx, k.o.Stream, k.o.Durable)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // by the caller
+	}
+	*consumer = found
+	return found.CachedInfo(), nil
+}
+
+// ask sends one pull request.
+func (k *Consumer) ask(ctx context.Context, consumer jetstream.Consumer) (jetstream.MessageBatch, error) {
+	if k.o.Ordered {
+		return k.askPinned(ctx, consumer)
+	}
+	return consumer.Fetch(fetchMessages, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchMaxWait(fetchExpires)) //nolint:wrapcheck // by the caller
 }
 
 // pass registers messages as they come and hands them on as dispatch takes them:
@@ -110,6 +135,7 @@ func (k *Consumer) pass(ctx context.Context, messages <-chan jetstream.Msg) int6
 				messages = nil
 				continue
 			}
+			k.pin.keep(msg)
 			if d := k.register(msg); d != nil {
 				used += d.size()
 				queue = append(queue, d)

@@ -19,7 +19,7 @@ func (c *consuming) refuse(messages, times int) {
 		c.t.Fatal(err)
 	}
 	for range times {
-		batch, err := k.Fetch(messages, jetstream.FetchMaxWait(patience))
+		batch, err := k.Fetch(messages, jetstream.FetchMaxWait(patience), jetstream.FetchPriorityGroup(PinnedGroup))
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func Poison(t *testing.T, c *bus.Conn, stream, durable, stage string, ids ...wir
 		t.Fatal(err)
 	}
 	for range deaths {
-		batch, err := k.Fetch(len(ids), jetstream.FetchMaxWait(Patience))
+		batch, err := k.Fetch(len(ids), jetstream.FetchMaxWait(Patience), jetstream.FetchPriorityGroup(bus.PinnedGroup))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +43,9 @@ func Poison(t *testing.T, c *bus.Conn, stream, durable, stage string, ids ...wir
 			}
 		}
 	}
+	if changed.PriorityPolicy == jetstream.PriorityPolicyPinned {
+		unpin(t, c, stream, durable)
+	}
 	for _, id := range ids {
 		note := bus.Msg{ID: wire.RandomID(), Subject: c.Names().SuspectSubject(stage, id), Payload: []byte("tried")}
 		if err := c.Publish(t.Context(), note); err != nil {
@@ -51,4 +54,16 @@ func Poison(t *testing.T, c *bus.Conn, stream, durable, stage string, ids ...wir
 	}
 	written := time.Now()
 	Await(t, "the notes do not age", func() bool { return time.Since(written) > 3*poisoned })
+}
+
+// unpin lets the next consumer have what is pinned to nobody who lives.
+func unpin(t *testing.T, c *bus.Conn, stream, durable string) {
+	t.Helper()
+	s, err := c.JetStream().Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.UnpinConsumer(t.Context(), durable, bus.PinnedGroup); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -76,16 +76,7 @@ func New(c *config.Config, capacity int64) Plan {
 			return external
 		}
 	}
-	var p Plan
-	shards := int64(c.Bus.Raw.Shards)
-	// Shards have the room together, but each at least room for a message.
-	rawBytes := max(share(c.Bus.Raw.MaxBytes, rawShare, 1, externalRaw)/max(shards, 1), wire.ServerPayload)
-	for n := range c.Bus.Raw.Shards {
-		shard := wire.Shard(n)
-		s := stream(names.RawStream(shard), names.RawSubject(shard), c.Bus.Replicas, rawBytes)
-		s.Duplicates = wire.RawDedupWindow
-		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.TransformConsumer)})
-	}
+	p := Plan{Streams: shards(c, share(c.Bus.Raw.MaxBytes, rawShare, 1, externalRaw))}
 	for _, name := range Destinations(c) {
 		s := stream(names.EventsStream(name), names.EventsSubject(name), c.Bus.Replicas,
 			share(c.Destinations[name].MaxBytes, eventsShare, int64(len(c.Destinations)), externalEvents))
@@ -102,6 +93,41 @@ func New(c *config.Config, capacity int64) Plan {
 		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, ackIDRoom(c, capacity))})
 	}
 	return p
+}
+
+// shards are the streams between ingest and transform. The unordered have the room
+// together, but each at least room for a message.
+//
+// The ordered ones have no part of that, so that drains without joined lines lose none:
+// each is as large as an unordered one, or less where there are more of them. They are
+// there although no drain joins lines: the first may come with a reload, and what the
+// last has left has to be taken. With them, streams that are all full at once hold up to
+// 11 % more than an embedded server's capacity. That is 70 % of the free disk at most,
+// and the disk is watched.
+func shards(c *config.Config, room int64) []Stream {
+	unordered, ordered := max(c.Bus.Raw.Shards, 1), OrderedShards(c)
+	streams := make([]Stream, 0, unordered+ordered)
+	each := max(room/int64(unordered), wire.ServerPayload)
+	for n := range unordered {
+		streams = append(streams, Stream{Config: raw(c, wire.Shard(n), each), Consumer: consumer(wire.TransformConsumer)})
+	}
+	each = max(room/int64(max(unordered, ordered)), wire.ServerPayload)
+	for n := range ordered {
+		streams = append(streams, Stream{Config: raw(c, wire.OrderedShard(n), each), Consumer: pinned(wire.TransformConsumer)})
+	}
+	return streams
+}
+
+// OrderedShards is how many shards there are for drains with joined lines, beside the
+// others: one at least.
+func OrderedShards(c *config.Config) int { return max(c.Bus.Raw.OrderedShards, 1) }
+
+// raw is the stream of one shard.
+func raw(c *config.Config, shard string, room int64) jetstream.StreamConfig {
+	names := wire.Names{Prefix: c.Bus.Prefix}
+	s := stream(names.RawStream(shard), names.RawSubject(shard), c.Bus.Replicas, room)
+	s.Duplicates = wire.RawDedupWindow
+	return s
 }
 
 // ackIDRoom is room for the counters of all channels that there may be: one that is
@@ -174,6 +200,13 @@ func consumer(name string) *jetstream.ConsumerConfig {
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: bus.AckWait,
 		MaxAckPending: bus.MaxAckPending, MaxDeliver: -1,
 	}
+}
+
+// pinned is a consumer that one instance has at a time, which keeps the order.
+func pinned(name string) *jetstream.ConsumerConfig {
+	k := consumer(name)
+	k.PriorityPolicy, k.PriorityGroups, k.PinnedTTL = jetstream.PriorityPolicyPinned, []string{bus.PinnedGroup}, bus.PinnedTTL
+	return k
 }
 
 // Apply creates what is missing and updates what differs. It deletes nothing.
@@ -253,6 +286,9 @@ func compareConsumer(stream string, want, got jetstream.ConsumerConfig) []string
 	d.compare(what, "ack_wait", want.AckWait, got.AckWait)
 	d.compare(what, "max_ack_pending", want.MaxAckPending, got.MaxAckPending)
 	d.compare(what, "max_deliver", want.MaxDeliver, cmp.Or(got.MaxDeliver, -1))
+	d.compare(what, "pinned_client", want.PriorityPolicy == jetstream.PriorityPolicyPinned, got.PriorityPolicy == jetstream.PriorityPolicyPinned)
+	d.compare(what, "priority_groups", fmt.Sprint(want.PriorityGroups), fmt.Sprint(got.PriorityGroups))
+	d.compare(what, "priority_timeout", want.PinnedTTL, got.PinnedTTL)
 	return d
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,6 +88,8 @@ func TestNewSharesTheRoom(t *testing.T) {
 	tiny.Bus.Raw.MaxBytes = mib
 	plain := configured()
 	plain.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}}
+	many := configured()
+	many.Bus.Raw.OrderedShards = 4
 	few := acknowledging()
 	few.Ingest.HEC.Acks.Channels = 100
 	for _, c := range []struct {
@@ -96,39 +99,43 @@ func TestNewSharesTheRoom(t *testing.T) {
 		want     map[string]int64
 	}{
 		{"embedded", configured(), 100 * gib, map[string]int64{
-			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
 			"p_dead": 5 * gib, "p_suspects": mib,
 		}},
 		{"external", configured(), 0, map[string]int64{
-			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
 		}},
 		{"configured", own, 100 * gib, map[string]int64{
-			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
+			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": 5 * mib / 2, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
 			"p_dead": 6 * mib, "p_suspects": mib,
 		}},
 		{"room for a message", tiny, 0, map[string]int64{
-			"p_raw_s0": mib, "p_raw_s1": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": mib, "p_raw_s1": mib, "p_raw_o0": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
 		}},
+		{"many ordered shards", many, 100 * gib, map[string]int64{
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 5 * gib, "p_raw_o1": 5 * gib, "p_raw_o2": 5 * gib, "p_raw_o3": 5 * gib,
+			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib,
+		}},
 		{"no acknowledgement", plain, 100 * mib, map[string]int64{
-			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
+			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_raw_o0": 10 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
 			"p_dead": 5 * mib, "p_suspects": mib,
 		}},
 		{"acknowledgement", acknowledging(), 1000 * mib, map[string]int64{
-			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
+			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_raw_o0": 100 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
 			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 50 * mib,
 		}},
 		{"acknowledgement, little room", acknowledging(), 40 * mib, map[string]int64{
-			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
+			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_raw_o0": 4 * mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
 			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": 2 * mib,
 		}},
 		{"acknowledgement, few channels", few, 100 * gib, map[string]int64{
-			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
 			"p_dead": 5 * gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": mib,
 		}},
 		{"acknowledgement, external", acknowledging(), 0, map[string]int64{
-			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 131_000_000,
 		}},
 	} {
@@ -159,6 +166,7 @@ type want struct {
 var contract = map[string]want{
 	"p_raw_s0":         {"p.raw.s0", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 2 * time.Minute, -1, "transform"},
 	"p_raw_s1":         {"p.raw.s1", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 2 * time.Minute, -1, "transform"},
+	"p_raw_o0":         {"p.raw.o0", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 2 * time.Minute, -1, "transform"},
 	"p_events_archive": {"p.events.archive", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 30 * time.Minute, -1, "shipper"},
 	"p_events_splunk":  {"p.events.splunk", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 30 * time.Minute, -1, "shipper"},
 	"p_dead":           {"p.dead.>", jetstream.LimitsPolicy, jetstream.DiscardNew, 14 * 24 * time.Hour, 30 * time.Minute, -1, ""},
@@ -214,6 +222,10 @@ func holdToContract(t *testing.T, js jetstream.JetStream, more ...map[string]wan
 		}
 		kc := k.CachedInfo().Config
 		if kc.AckPolicy != jetstream.AckExplicitPolicy || kc.AckWait != 30*time.Second || kc.MaxAckPending != 4096 || kc.MaxDeliver != -1 || kc.DeliverPolicy != jetstream.DeliverAllPolicy {
+			t.Errorf("%s: %+v", name, kc)
+		}
+		if pinned := kc.PriorityPolicy == jetstream.PriorityPolicyPinned && slices.Equal(kc.PriorityGroups, []string{"ordered"}) &&
+			kc.PinnedTTL == 5*time.Second; pinned != (name == "p_raw_o0") {
 			t.Errorf("%s: %+v", name, kc)
 		}
 	}
@@ -399,6 +411,14 @@ func TestEnsureSaysWhatDiffers(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	unpinned := plan.Streams[2] // of the first ordered shard
+	if _, err := js.CreateStream(t.Context(), unpinned.Config); err != nil {
+		t.Fatal(err)
+	}
+	plain := *plan.Streams[1].Consumer
+	if _, err := js.CreateConsumer(t.Context(), unpinned.Config.Name, plain); err != nil {
+		t.Fatal(err)
+	}
 	got, err := plan.Ensure(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
@@ -417,6 +437,9 @@ func TestEnsureSaysWhatDiffers(t *testing.T) {
 		"p_raw_s0 consumer transform: ack_wait is 1s, the configuration says 30s",
 		"p_raw_s0 consumer transform: max_ack_pending is 7, the configuration says 4096",
 		"p_raw_s0 consumer transform: max_deliver is 3, the configuration says -1",
+		"p_raw_o0 consumer transform: pinned_client is false, the configuration says true",
+		"p_raw_o0 consumer transform: priority_groups is [], the configuration says [ordered]",
+		"p_raw_o0 consumer transform: priority_timeout is 0s, the configuration says 5s",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -428,6 +451,24 @@ func TestEnsureSaysWhatDiffers(t *testing.T) {
 	if s.CachedInfo().Config.MaxBytes != 1000 {
 		t.Error("Ensure changed what it only compares")
 	}
+}
+
+// A durable that was not pinned can be from one moment to the next.
+func TestApplyPins(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	plan := topology.New(configured(), 10*gib)
+	before := topology.New(configured(), 10*gib)
+	before.Streams[2].Consumer = before.Streams[1].Consumer
+	for _, p := range []topology.Plan{before, plan} {
+		if err := p.Apply(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
+		t.Errorf("%v, %v", differences, err)
+	}
+	holdToContract(t, js)
 }
 
 func TestNoRoomIsOneSentence(t *testing.T) {
@@ -489,7 +530,7 @@ func TestHoldings(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	want := map[string]uint64{"p_raw_s0": 0, "p_raw_s1": 2, "p_events_archive": 0, "p_events_splunk": 0, "p_dead": 1}
+	want := map[string]uint64{"p_raw_s0": 0, "p_raw_s1": 2, "p_raw_o0": 0, "p_events_archive": 0, "p_events_splunk": 0, "p_dead": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -70,7 +70,9 @@ func (q *request) maySpeak() bool {
 // parcel is the request with its body as it goes on the bus.
 func (q *request) parcel(body []byte, frames, framed int) *parcel.Parcel {
 	id, repeatable := q.who.id(body)
-	p := &parcel.Parcel{Shard: q.who.shard(), Repeatable: repeatable, Parts: cut(id, body, frames, framed)}
+	p := &parcel.Parcel{
+		Shard: q.who.shard(), Ordered: q.rules.Joined[q.who.drainToken], Repeatable: repeatable, Parts: cut(id, body, frames, framed),
+	}
 	facts, traced := q.facts(), trace.Of(q.http.Header)
 	for i := range p.Parts {
 		m := p.Parts[i].Request

@@ -34,6 +34,8 @@ type Settings struct {
 	AppFrom []string
 	// Drains are those that are listed: token to app, which may be empty.
 	Drains map[string]string
+	// Joined are the tokens of those whose lines are joined.
+	Joined map[string]bool
 	// UnknownDrains is one of config.AcceptDrains, QuarantineDrains and RejectDrains.
 	UnknownDrains string
 }

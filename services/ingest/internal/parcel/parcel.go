@@ -21,6 +21,9 @@ type Store interface {
 type Parcel struct {
 	// Shard is the same for all requests of one drain.
 	Shard string
+	// Ordered is for drains whose lines are joined: somebody takes their requests one
+	// after another.
+	Ordered bool
 	// Repeatable says that a retry of the request has the same ids.
 	Repeatable bool
 	Parts      []Part

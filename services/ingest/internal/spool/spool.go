@@ -40,16 +40,17 @@ type Options struct {
 
 // Spool is an open spool, which forwards what it holds for as long as it is open.
 type Spool struct {
-	server   *natsd.Server
-	conn     *bus.Conn
-	main     *bus.Conn
-	plan     topology.Plan
-	subjects []string // of the bus, by shard
-	log      *slog.Logger
-	refused  bus.Alarm
-	consumer *bus.Consumer
-	stop     context.CancelFunc
-	done     sync.WaitGroup
+	server *natsd.Server
+	conn   *bus.Conn
+	main   *bus.Conn
+	plan   topology.Plan
+	// subjects are the bus's, by shard; blocks of the ordered keep their order.
+	subjects, ordered []string
+	log               *slog.Logger
+	refused           bus.Alarm
+	consumer          *bus.Consumer
+	stop              context.CancelFunc
+	done              sync.WaitGroup
 
 	spooled, forwarded *telemetry.Counter
 	bytes              atomic.Int64 // as of the last glance
@@ -64,9 +65,8 @@ type Spool struct {
 func Open(ctx context.Context, o Options) (*Spool, error) {
 	c := o.Config.Ingest.Spool
 	s := &Spool{main: o.Main, log: o.Log.With("dir", c.Dir)}
-	for n := range max(o.Config.Bus.Raw.Shards, 1) {
-		s.subjects = append(s.subjects, o.Main.Names().RawSubject(wire.Shard(n)))
-	}
+	s.subjects = subjects(o.Main.Names(), o.Config.Bus.Raw.Shards, wire.Shard)
+	s.ordered = subjects(o.Main.Names(), o.Config.Bus.Raw.OrderedShards, wire.OrderedShard)
 	var err error
 	s.server, err = natsd.Start(ctx, natsd.Options{
 		Key: "ingest.spool", Dir: filepath.Join(c.Dir, folder), SyncAlways: true, MaxBytes: int64(c.MaxBytes), Log: s.log,
@@ -115,9 +115,12 @@ func (s *Spool) begin(ctx context.Context) error {
 		s.log.Info("the spool holds blocks from before the start, forwarding them", "blocks", held.Messages, "bytes", held.Bytes)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.consumer = s.conn.Consume(bus.ConsumerOptions{Stream: wire.SpoolStream, Durable: wire.ForwardConsumer})
+	s.consumer = s.conn.Consume(bus.ConsumerOptions{Stream: wire.SpoolStream, Durable: wire.ForwardConsumer, Ordered: true})
+	ordered, others := make(chan *bus.Delivery), make(chan *bus.Delivery)
+	s.done.Go(func() { s.deal(ctx, ordered, others) })
+	s.done.Go(func() { s.forward(ctx, ordered) })
 	for range inFlight {
-		s.done.Go(func() { s.forward(ctx) })
+		s.done.Go(func() { s.forward(ctx, others) })
 	}
 	s.done.Go(func() { s.watch(ctx) })
 	return nil

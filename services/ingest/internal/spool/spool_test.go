@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,9 @@ func TestBlocksFromBeforeAChange(t *testing.T) {
 	for n := range 4 {
 		put(t, s, away.Names().RawSubject(wire.Shard(n)), wire.ID{byte(n + 1)})
 	}
+	for n := range 2 {
+		put(t, s, away.Names().RawSubject(wire.OrderedShard(n)), wire.ID{byte(n + 11)})
+	}
 	s.Close()
 
 	after := settings(t, "new", 2)
@@ -70,10 +74,47 @@ func TestBlocksFromBeforeAChange(t *testing.T) {
 	s = open(t, after, conn)
 	defer s.Close()
 	b.AwaitMessages(conn, conn.Names().RawStream("s0"), 4)
+	b.AwaitMessages(conn, conn.Names().RawStream("o0"), 2)
 
 	// Those of the shards that are there come to their own.
 	put(t, s, conn.Names().RawSubject("s1"), wire.ID{9})
 	b.AwaitMessages(conn, conn.Names().RawStream("s1"), 1)
+}
+
+// Blocks of an ordered shard come to the bus as they came to the spool.
+func TestOrderIsKept(t *testing.T) {
+	t.Parallel()
+	c := settings(t, "drainline", 1)
+	b := bustest.Start(t, c)
+	away := b.Connect("away")
+	away.Close()
+	s := open(t, c, away)
+	const n = 60
+	for i := range n {
+		for _, shard := range []string{"s0", "o0"} {
+			put(t, s, away.Names().RawSubject(shard), wire.PayloadID([]byte(shard+strconv.Itoa(i))))
+		}
+	}
+	s.Close()
+
+	conn := b.Connect("ingest")
+	defer open(t, c, conn).Close()
+	for _, shard := range []string{"s0", "o0"} {
+		b.AwaitMessages(conn, conn.Names().RawStream(shard), n)
+	}
+	ordered, err := conn.JetStream().Stream(t.Context(), conn.Names().RawStream("o0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		m, err := ordered.GetMsg(t.Context(), uint64(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := wire.PayloadID([]byte("o0" + strconv.Itoa(i))).String(); m.Header.Get(wire.HeaderMsgID) != want {
+			t.Errorf("another block than %d comes as number %d", i, i)
+		}
+	}
 }
 
 // A block that is forwarded again, because it is not known whether it was, is

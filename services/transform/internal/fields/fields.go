@@ -5,6 +5,8 @@ package fields
 import (
 	"math"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/drainline/drainline/services/internal/hec"
@@ -13,8 +15,8 @@ import (
 // Kind is the type of a value, as JSON knows it.
 type Kind uint8
 
-// The kinds there are. JSON is an array or an empty object: objects that hold something
-// are taken apart.
+// The kinds there are. JSON is an array or an object that was not taken apart: one that
+// holds nothing, or that is nested too deep.
 const (
 	Text Kind = iota
 	Number
@@ -63,7 +65,7 @@ type List struct {
 	over    bool
 }
 
-// Reset empties the list.
+// Reset empties the list. What aliases its memory is no longer valid.
 func (l *List) Reset() { l.fields, l.scratch, l.over = l.fields[:0], l.scratch[:0], false }
 
 // All are the fields in the order they were added; none when there were over Max. Of
@@ -75,27 +77,45 @@ func (l *List) All() []Field {
 	return l.fields
 }
 
+// Over says that more than Max fields were added.
+func (l *List) Over() bool { return l.over }
+
 // Get returns the value of a name.
 func (l *List) Get(name string) (Value, bool) {
-	for i := range l.All() {
-		if l.fields[i].Name == name {
-			return l.fields[i].Value, true
+	all := l.All()
+	for i := range all {
+		if all[i].Name == name {
+			return all[i].Value, true
 		}
 	}
 	return Value{}, false
 }
 
-// Add adds a field.
-func (l *List) Add(f Field) {
-	if len(l.fields) >= Max {
+// Append adds a field that is empty, to be filled in before anything else is added. It
+// spares a copy where lines are parsed.
+func (l *List) Append() *Field {
+	n := len(l.fields)
+	switch {
+	case n == Max:
 		l.over = true
-		return
+		return &l.fields[n-1] // which nobody gets to see
+	case n < cap(l.fields):
+		l.fields = l.fields[:n+1]
+		l.fields[n] = Field{}
+	default:
+		l.fields = append(l.fields, Field{})
 	}
-	l.fields = append(l.fields, f)
+	return &l.fields[n]
 }
 
-// AddText adds a text. The name and the text are kept as they are.
-func (l *List) AddText(name, text string) { l.Add(Field{Name: name, Value: Value{Text: text}}) }
+// Add adds a field. Its name and its text are kept as they are.
+func (l *List) Add(f Field) { *l.Append() = f }
+
+// AddText adds a text.
+func (l *List) AddText(name, text string) {
+	f := l.Append()
+	f.Name, f.Value.Text = name, text
+}
 
 // AddNumber adds a number; one that is not finite is left out.
 func (l *List) AddNumber(name string, n float64) {
@@ -109,13 +129,25 @@ func (l *List) AddBool(name string, b bool) {
 	l.Add(Field{Name: name, Value: Value{Kind: Bool, Text: strconv.FormatBool(b)}})
 }
 
+// MaxWhole is up to where a number holds every integer, 2^53: what is above it, such as
+// many an id, would be changed.
+const MaxWhole = 1 << 53
+
 // NumberValue makes a number; ok is false for one that is not finite.
 func (l *List) NumberValue(n float64) (v Value, ok bool) {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return Value{}, false
 	}
 	begin := len(l.scratch)
-	l.scratch = strconv.AppendFloat(l.scratch, n, 'f', -1, 64)
+	if whole := int64(n); -MaxWhole <= n && n <= MaxWhole && float64(whole) == n {
+		l.scratch = strconv.AppendInt(l.scratch, whole, 10)
+	} else {
+		format := byte('f')
+		if size := math.Abs(n); size < 1e-6 || size >= 1e21 { // as encoding/json
+			format = 'e'
+		}
+		l.scratch = strconv.AppendFloat(l.scratch, n, format, -1, 64)
+	}
 	return Value{Kind: Number, Text: Alias(l.scratch[begin:]), Number: n}, true
 }
 
@@ -148,14 +180,29 @@ func (l *List) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// given says whether one of the first n fields has the name.
+// given says whether one of the first n fields has the name. Names that are not UTF-8
+// may differ and be written alike: each wrong byte as U+FFFD.
 func (l *List) given(name string, n int) bool {
+	damaged := strings.ContainsRune(name, utf8.RuneError)
 	for i := range n {
-		if l.fields[i].Name == name {
+		other := l.fields[i].Name
+		if other == name || damaged && alike(other, name) {
 			return true
 		}
 	}
 	return false
+}
+
+func alike(a, b string) bool {
+	for a != "" && b != "" {
+		r, n := utf8.DecodeRuneInString(a)
+		s, m := utf8.DecodeRuneInString(b)
+		if r != s {
+			return false
+		}
+		a, b = a[n:], b[m:]
+	}
+	return a == b
 }
 
 // Alias is the text of b without a copy, valid while b is unchanged.

@@ -28,4 +28,7 @@
 //
 // Codes are H with two digits in router lines, R and L in system lines; lines of apps,
 // add-ons and the API have none. Platform codes stand in Heroku's error code list.
+//
+// What stands in the text of a line of the platform is in README.md, which has the
+// vocabulary that Parse keeps to.
 package heroku

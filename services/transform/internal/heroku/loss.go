@@ -1,6 +1,10 @@
 package heroku
 
-import "bytes"
+import (
+	"strings"
+
+	"github.com/drainline/drainline/services/transform/internal/fields"
+)
 
 // maxLost bounds the messages that one line may say were lost.
 const maxLost = 1_000_000_000
@@ -10,8 +14,10 @@ const maxLost = 1_000_000_000
 // overflow): 3 messages dropped since …", with "drain 'd.…' dropped 3 messages" in it
 // since 2021, and log-shuttle's "Error L13: 7 messages lost since …". A line without
 // a number still says that something was lost.
-func Lost(text []byte) int {
-	end := bytes.Index(text, []byte(" message"))
+func Lost(text []byte) int { return lost(fields.Alias(text)) }
+
+func lost(text string) int {
+	end := strings.Index(text, " message")
 
 	lost, unit := 0, 1
 	for i := end - 1; i >= 0 && isDigit(text[i]) && lost < maxLost; i-- {

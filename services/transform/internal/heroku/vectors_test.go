@@ -57,12 +57,12 @@ func (v vector) messages() []logplex.Message {
 }
 
 // golden returns the lines of a golden file without comments and empty lines.
-func golden(t *testing.T, name string) []string {
-	t.Helper()
+func golden(tb testing.TB, name string) []string {
+	tb.Helper()
 
 	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	var lines []string

@@ -1,69 +1,94 @@
-// Package rules applies the operator's rules to events.
+// Package rules applies the operator's rules to events, and finds the destinations
+// that events go to.
 package rules
 
 import (
-	"github.com/drainline/drainline/config"
-	"github.com/drainline/drainline/services/transform/internal/event"
+	"github.com/drainline/drainline/services/transform/internal/condition"
+	"github.com/drainline/drainline/services/transform/internal/parse"
+	"github.com/drainline/drainline/services/transform/internal/redact"
 )
 
 // Set is a compiled list of rules, with the ways to destinations. It may be used from
-// any goroutine.
-type Set struct{}
+// any goroutine. Its limits count for all of its runners together, and begin anew with
+// each set.
+type Set struct {
+	rules []*rule
+	// byApp has the rules of each app that a rule is limited to, in order; other are those
+	// for any other app.
+	byApp map[string][]*rule
+	other []*rule
 
-// Compile compiles the rules and the conditions of destinations. The error has
-// everything that is wrong, one mistake a line: file, rule, column.
-func Compile(c *config.Config) (*Set, error) { return &Set{}, nil }
+	ways []way
+	// open are the destinations without a condition, a bit each.
+	open uint64
+	// drops says that an event which no destination wants is dropped, not a dead letter.
+	drops bool
+}
 
 // Names are the names of the rules, in order.
-func (s *Set) Names() []string { return nil }
-
-// Empty says that there are no rules and every event goes everywhere.
-func (s *Set) Empty() bool { return true }
-
-// Runner applies a set. It is used by one goroutine at a time.
-type Runner struct {
-	// Counts are what the rules have done since they were last cleared, one each in order.
-	Counts []Count
+func (s *Set) Names() []string {
+	names := make([]string, len(s.rules))
+	for i, r := range s.rules {
+		names[i] = r.name
+	}
+	return names
 }
 
-// NewRunner makes a runner.
-func (s *Set) NewRunner() *Runner { return &Runner{} }
+// Empty says that there are no rules and no destination has a condition. Apply then
+// changes nothing.
+func (s *Set) Empty() bool { return len(s.rules) == 0 && len(s.ways) == 0 }
 
-// Count is what one rule has done, in events.
-type Count struct {
-	// Matched events are those it was applied to.
-	Matched int
-	// Dropped by drop, Sampled out by sample, Limited by limit when that drops.
-	Dropped, Sampled, Limited int
-	// Dead by limit or on_error.
-	Dead int
-	// Failed are events of which something went wrong, dead or kept.
-	Failed int
+// of are the rules for an app, in order.
+func (s *Set) of(app string) []*rule {
+	if rules, limited := s.byApp[app]; limited {
+		return rules
+	}
+	return s.other
 }
 
-// Fate is what becomes of an event.
-type Fate uint8
-
-// The fates there are.
-const (
-	// Ship it, to where Route says.
-	Ship Fate = iota
-	// Filter it: the operator wants it dropped.
-	Filter
-	// Bury it: it becomes a dead letter.
-	Bury
-)
-
-// Verdict is what rules have come to.
-type Verdict struct {
-	Fate Fate
-	// Reason is the code of a dead letter, Sentence says it for people; both are empty
-	// unless Fate is Bury.
-	Reason, Sentence string
+// limitTo puts a rule behind those for the apps that it is limited to.
+func (s *Set) limitTo(apps []string, r *rule) {
+	for _, app := range apps {
+		rules, known := s.byApp[app]
+		if !known {
+			rules = append([]*rule(nil), s.other...)
+		}
+		s.byApp[app] = append(rules, r)
+	}
 }
 
-// Apply applies the rules in order.
-func (r *Runner) Apply(e *event.Event) Verdict { return Verdict{} }
+// add puts a rule behind those for every app.
+func (s *Set) add(r *rule) {
+	s.other = append(s.other, r)
+	for app, rules := range s.byApp {
+		s.byApp[app] = append(rules, r)
+	}
+}
 
-// Route says which destinations get the event, a bit each in the order of their names.
-func (r *Runner) Route(e *event.Event) (mask uint64, v Verdict) { return ^uint64(0), Verdict{} }
+// rule is one compiled rule. What it does not do is nil, empty or false.
+type rule struct {
+	name   string
+	number int // in the set
+	// marker is the name as one JSON text.
+	marker []byte
+	// buries makes a dead letter of an event that the rule fails on.
+	buries bool
+	// fallible says that the rule can fail when it has changed something already.
+	fallible bool
+
+	when         *condition.Condition
+	parser       parse.Parser
+	autoParse    bool
+	set          []setting
+	fields       fieldChanges
+	jsonBody     bool
+	redactor     *redact.Redactor
+	format       string
+	metrics      string
+	metricsIndex string
+	sample       *sample
+	limit        *limit
+	drop         bool
+	to           uint64
+	stop         bool
+}

@@ -1,0 +1,190 @@
+// Package sender makes requests as ingest would store them, for trials of rules.
+package sender
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/cmd/drainline/internal/nearest"
+	"github.com/drainline/drainline/services/internal/hec"
+)
+
+// Facts are what is known of a request beside its body. All may be empty.
+type Facts struct {
+	// Drain is the token of a drain.
+	Drain string
+	// App is the one that the URL's path names: /logs/<app>.
+	App string
+	// Query are the parameters of the URL.
+	Query map[string]string
+	// Credential is the name of an entry of ingest.logplex.credentials, at the HEC door of
+	// ingest.hec.tokens. Empty is a sender of which the configuration says nothing.
+	Credential string
+	// Door is where it came in; none is that of the body's kind.
+	Door drainlinev1.Door
+	// Marks are what ingest notes about a request, such as wire.MarkOverRate.
+	Marks []string
+}
+
+// client is the address of HEC clients, one for documentation (RFC 5737).
+const client = "192.0.2.1"
+
+// Sender sends requests, with ids from 1 on. It is used by one goroutine at a time.
+type Sender struct {
+	base  drainlinev1.Request
+	facts Facts
+	token config.Token
+	sent  uint64
+}
+
+// New makes a sender. It fails where ingest would refuse its requests, or would not
+// keep what the facts say.
+func New(c *config.Config, f Facts) (*Sender, error) {
+	s := &Sender{facts: f}
+	s.base.DrainToken = f.Drain
+	s.base.Credential = cmp.Or(f.Credential, config.DefaultCredential)
+	s.base.Door = f.Door
+	facts := &drainlinev1.Facts{PathApp: f.App, UserAgent: "Logplex/v73", RemoteAddr: client}
+	s.base.Facts = facts
+	s.base.Marks = slices.Clone(f.Marks)
+	if f.Door == drainlinev1.Door_DOOR_HEC {
+		return s, s.setToken(c)
+	}
+	if err := s.setCredential(c, facts); err != nil {
+		return nil, err
+	}
+	return s, s.setDrain(c)
+}
+
+func (s *Sender) setToken(c *config.Config) error {
+	t, err := entry(c.Ingest.HEC.Tokens, s.facts.Credential, "ingest.hec.tokens")
+	s.token = t
+	return err
+}
+
+func (s *Sender) setCredential(c *config.Config, facts *drainlinev1.Facts) error {
+	credential, err := entry(c.Ingest.Logplex.Credentials, s.facts.Credential, "ingest.logplex.credentials")
+	if err != nil {
+		return err
+	}
+	facts.Apps = credential.Apps
+	switch credential.StructuredData {
+	case config.StructuredDataNever:
+		facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_NEVER
+	case config.StructuredDataAlways:
+		facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_ALWAYS
+	}
+	if app := s.facts.App; app != "" && len(facts.GetApps()) > 0 && !slices.Contains(facts.GetApps(), app) {
+		return fmt.Errorf("app %s: ingest refuses it, the credential %s is limited to %s",
+			app, s.facts.Credential, strings.Join(facts.GetApps(), ", "))
+	}
+	return s.setQuery(c.Ingest.Logplex.QueryFields)
+}
+
+// entry is that of a name. The default credential has none.
+func entry[T any](entries map[string]T, name, section string) (T, error) {
+	e, ok := entries[name]
+	if ok || name == "" || name == config.DefaultCredential {
+		return e, nil
+	}
+	return e, fmt.Errorf("credential %s: it is no entry of %s%s", name, section, nearest.Hint(name, slices.Collect(maps.Keys(entries))))
+}
+
+// setQuery wants of the query what ingest.logplex.query_fields keeps.
+func (s *Sender) setQuery(kept []string) error {
+	for name := range s.facts.Query {
+		if !slices.ContainsFunc(kept, func(glob string) bool { ok, err := path.Match(glob, name); return ok && err == nil }) {
+			return fmt.Errorf("query %s: ingest does not keep it, ingest.logplex.query_fields has %s", name, strings.Join(kept, ", "))
+		}
+	}
+	s.base.Query = s.facts.Query
+	return nil
+}
+
+// setDrain notes that a drain should be listed, and is not.
+func (s *Sender) setDrain(c *config.Config) error {
+	token := s.facts.Drain
+	if token == "" || slices.ContainsFunc(c.Drains, func(d config.Drain) bool { return d.Token == token }) {
+		return nil
+	}
+	switch c.UnknownDrains() {
+	case config.RejectDrains:
+		return fmt.Errorf("drain %s: ingest refuses it, it is not listed and ingest.logplex.unknown_drains is reject", token)
+	case config.QuarantineDrains:
+		if !slices.Contains(s.base.GetMarks(), wire.MarkUnknownDrain) {
+			s.base.Marks = append(s.base.Marks, wire.MarkUnknownDrain)
+		}
+	}
+	return nil
+}
+
+// Body is what one request carries.
+type Body struct {
+	Encoding drainlinev1.Encoding
+	Bytes    []byte
+	Received time.Time
+}
+
+// Requests makes the next requests. Bodies are not copied.
+func (s *Sender) Requests(bodies []Body) []*drainlinev1.Request {
+	requests := make([]*drainlinev1.Request, len(bodies))
+	for i := range bodies {
+		requests[i] = s.request(&bodies[i])
+	}
+	return requests
+}
+
+func (s *Sender) request(b *Body) *drainlinev1.Request {
+	s.sent++
+	r := &drainlinev1.Request{
+		Id: binary.BigEndian.AppendUint64(make([]byte, 8, len(wire.ID{})), s.sent), Door: s.base.GetDoor(), Credential: s.base.GetCredential(),
+		DrainToken: s.base.GetDrainToken(), Facts: s.base.GetFacts(), Query: s.base.GetQuery(), Marks: s.base.GetMarks(),
+		ReceivedNs: b.Received.UnixNano(), Encoding: b.Encoding, Body: b.Bytes,
+	}
+	switch {
+	case b.Encoding != drainlinev1.Encoding_ENCODING_FRAMES:
+		r.Door, r.Defaults = drainlinev1.Door_DOOR_HEC, s.eventDefaults(r.GetCredential())
+	case r.GetDoor() == drainlinev1.Door_DOOR_HEC:
+		r.Defaults = s.defaults()
+	default:
+		r.Door = drainlinev1.Door_DOOR_LOGPLEX
+	}
+	return r
+}
+
+// Number is that of the request with an id that Requests has made.
+func Number(id wire.ID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
+
+// defaults are those of a drain at the HEC door: URL over token.
+func (s *Sender) defaults() *drainlinev1.Defaults {
+	d := &drainlinev1.Defaults{
+		Host:       cmp.Or(s.facts.Query["host"], s.token.Host),
+		Source:     cmp.Or(s.facts.Query["source"], s.token.Source),
+		Sourcetype: cmp.Or(s.facts.Query["sourcetype"], s.token.Sourcetype),
+		Index:      cmp.Or(s.facts.Query["index"], s.token.Index),
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.token.Fields)) {
+		d.Fields = append(d.Fields, &drainlinev1.Field{Name: name, Json: hec.AppendString(nil, []byte(s.token.Fields[name]))})
+	}
+	return d
+}
+
+// eventDefaults are those of HEC's own events, which are never without host, source
+// and sourcetype.
+func (s *Sender) eventDefaults(credential string) *drainlinev1.Defaults {
+	d := s.defaults()
+	d.Host = cmp.Or(d.GetHost(), client)
+	d.Source = cmp.Or(d.GetSource(), "http:"+credential)
+	d.Sourcetype = cmp.Or(d.GetSourcetype(), "httpevent")
+	d.SplitArrays = s.token.SplitArrays
+	return d
+}

@@ -1,0 +1,151 @@
+package condition
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/drainline/drainline/services/transform/internal/event"
+	"github.com/drainline/drainline/services/transform/internal/fields"
+)
+
+// Machine is the memory that expressions are evaluated in, of one goroutine. The zero
+// value is ready.
+type Machine struct {
+	vm  vm.VM
+	env map[string]any
+	// event is the one that is asked about.
+	event *event.Event
+	// spent is how much text a program has looked at, in bytes.
+	spent int
+	// failed is the first error of this evaluation.
+	failed error
+	// text is lent to one template at a time.
+	text []byte
+}
+
+// maxSpent bounds the text that one program looks at, in bytes: about a second's work.
+// What an expression does once with a body never comes near.
+const maxSpent = 1 << 30
+
+// maxMemory bounds what one program makes, in elements of lists and maps.
+const maxMemory = 100_000
+
+// spend counts the text that is looked at. The error is of an expression that goes over
+// a large body again and again.
+func (m *Machine) spend(n int) error {
+	m.spent += n
+	if m.spent > maxSpent {
+		return fmt.Errorf("this goes over more than %d MiB of text", maxSpent>>20)
+	}
+	return nil
+}
+
+// fail remembers the first error.
+func (m *Machine) fail(err error) {
+	if m.failed == nil {
+		m.failed = err
+	}
+}
+
+// end takes the first error of an evaluation. It is to be deferred: what panics in the
+// evaluation is an error of it.
+func (m *Machine) end(err *error) {
+	if r := recover(); r != nil {
+		m.fail(fmt.Errorf("the expression cannot be evaluated: %v", r))
+	}
+	if m.failed != nil {
+		*err, m.failed = m.failed, nil
+	}
+}
+
+// value is what the event has under a name of the environment, or what a map of the
+// environment has under one.
+func (m *Machine) value(n name, args []any) (any, error) {
+	if len(args) == 0 {
+		return n.value(m.event), nil
+	}
+	member, err := m.textOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return toAny(n.lookup(m.event, member)), nil
+}
+
+// get is what a map has under a name, or a list at a position from 0 on; nil where there
+// is no such thing.
+func (m *Machine) get(x, key any) (any, error) {
+	k, err := toValue(key)
+	if err != nil {
+		return nil, err
+	}
+	if k.Kind != fields.Number {
+		return m.memberOf(x, textOf(k))
+	}
+	list, err := m.listOf(x)
+	i, end := place(k, len(list)), len(list)
+	if err != nil || i < 0 || i >= end || k.Number >= float64(end) || k.Number < -float64(end) {
+		return nil, err
+	}
+	return list[i], nil
+}
+
+// part is x[from:to] of a text, in characters, or a list. What is beyond it is left out.
+func (m *Machine) part(x, from, to any) (any, error) {
+	f, err := toValue(from)
+	if err != nil {
+		return nil, err
+	}
+	t, err := toValue(to)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := x.(string); ok {
+		n := utf8.RuneCountInString(text)
+		begin, end := bounds(f, t, n)
+		return characters(text, begin, end), m.spend(len(text))
+	}
+	list, err := m.listOf(x)
+	if list == nil || err != nil {
+		return nil, err
+	}
+	begin, end := bounds(f, t, len(list))
+	return list[begin:end], nil
+}
+
+func bounds(from, to fields.Value, n int) (begin, end int) {
+	end = n
+	if to.Kind == fields.Number {
+		end = place(to, n)
+	}
+	if from.Kind == fields.Number {
+		begin = place(from, n)
+	}
+	return min(begin, end), end
+}
+
+// place is a position among n, 0 to n. One below 0 counts from the end.
+func place(v fields.Value, n int) int {
+	at := v.Number
+	if at < 0 {
+		at += float64(n)
+	}
+	return int(max(0, min(at, float64(n))))
+}
+
+// characters are those of a text from begin to end.
+func characters(text string, begin, end int) string {
+	from, to, n := len(text), len(text), 0
+	for i := range text {
+		if n == begin {
+			from = i
+		}
+		if n == end {
+			to = i
+			break
+		}
+		n++
+	}
+	return text[min(from, to):to]
+}

@@ -1,0 +1,39 @@
+package format
+
+import (
+	"bytes"
+
+	"github.com/drainline/drainline/services/transform/internal/event"
+)
+
+// textField is the number of fields before the text of a frame: its length, priority
+// with version, time, host, app, process and message id.
+const textField = 7
+
+// appendSplunkRaw appends what Splunk shows of a Logplex body that is posted to HEC's raw
+// endpoint: it breaks events at line ends (props.conf: LINE_BREAKER), so each is a frame
+// with its length in front and without the line end. The length stays what was sent
+// where rules changed the text.
+func appendSplunkRaw(dst []byte, e *event.Event) []byte {
+	dst = append(dst, header(e)...)
+	return append(dst, withoutEnd(e.Text)...)
+}
+
+// header is the frame up to its text. The text of the event is not looked for: rules may
+// have changed it, and what they took out must not come back.
+func header(e *event.Event) []byte {
+	frame := withoutEnd(e.Frame)
+	if header, ok := bytes.CutSuffix(frame, withoutEnd(e.Line.Text)); ok {
+		return header
+	}
+	// The text of joined lines is not the frame's.
+	end := 0
+	for range textField {
+		n := bytes.IndexByte(frame[end:], ' ')
+		if n < 0 {
+			return frame
+		}
+		end += n + 1
+	}
+	return frame[:end]
+}

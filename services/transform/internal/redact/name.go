@@ -1,0 +1,194 @@
+package redact
+
+// topic is a kind of names whose values are secret.
+type topic uint8
+
+const (
+	passwordNames topic = iota
+	authorizationNames
+	awsNames
+	herokuNames
+	topics
+)
+
+// name says that what is given under a name that ends with a word is secret.
+type name struct {
+	// word is lower case. Between its letters a name may have _, -, and blanks.
+	word string
+	// whole has the word begin at the name, after what is no letter, or with a capital.
+	whole bool
+	// fits says which values are secret, nil for all.
+	fits func(value []byte) bool
+	// scheme has the value begin with the scheme of an Authorization header, which is kept.
+	scheme bool
+}
+
+// maxFitting is how much is looked at of a value that has to fit.
+const maxFitting = 128
+
+// vocabulary has names by the last letters of their words, the ones that are more
+// particular first.
+type vocabulary [26][]name
+
+var vocabularies = [topics]*vocabulary{
+	passwordNames: newVocabulary(
+		name{word: "password"}, name{word: "passwd"}, name{word: "pwd"}, name{word: "pass", whole: true},
+		name{word: "passphrase"}, name{word: "passcode"}, name{word: "secret"}, name{word: "secretkeybase"},
+		name{word: "passwordconfirmation"}, name{word: "passworddigest"}, name{word: "passwordhash"},
+		name{word: "token"}, name{word: "credential"}, name{word: "credentials"},
+		name{word: "apikey"}, name{word: "accesskey"}, name{word: "accountkey"}, name{word: "authkey"},
+		name{word: "encryptionkey"}, name{word: "masterkey"}, name{word: "privatekey"}, name{word: "secretkey"},
+		name{word: "signingkey"},
+	),
+	authorizationNames: newVocabulary(name{word: "authorization", scheme: true}, name{word: "bearer"}),
+	awsNames: newVocabulary(
+		name{word: "secretaccesskey"}, name{word: "awssecretkey"}, name{word: "secretkey", fits: isAWSSecret},
+		name{word: "awssecret"}, name{word: "awssessiontoken"}, name{word: "amzsecuritytoken"},
+		name{word: "sessiontoken", fits: isAWSToken},
+	),
+	herokuNames: newVocabulary(
+		name{word: "herokuapikey"}, name{word: "herokukey"}, name{word: "herokuapitoken"}, name{word: "herokutoken"},
+		name{word: "herokuauthtoken"}, name{word: "apikey", fits: isUUID}, name{word: "apitoken", fits: isUUID},
+		name{word: "accesstoken", fits: isUUID}, name{word: "authtoken", fits: isUUID},
+		name{word: "authorization", fits: isUUID, scheme: true},
+	),
+}
+
+func newVocabulary(names ...name) *vocabulary {
+	v := &vocabulary{}
+	for _, n := range names {
+		last := n.word[len(n.word)-1] - 'a'
+		v[last] = append(v[last], n)
+	}
+	return v
+}
+
+// find returns what the vocabulary has of a name, which ends where the text does and
+// begins anywhere; nil for nothing.
+func (v *vocabulary) find(text []byte) *name {
+	end := len(text)
+	for end > 0 && isDigit(text[end-1]) { // password2
+		end--
+	}
+	if end == 0 || !isLetter(text[end-1]) {
+		return nil
+	}
+	list := v[text[end-1]|0x20-'a']
+	for i := range list {
+		if list[i].ends(text[:end]) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// ends says whether the text ends with the name.
+func (n *name) ends(text []byte) bool {
+	i := len(text)
+	for j := len(n.word) - 1; j >= 0; j-- {
+		if j < len(n.word)-1 {
+			for i > 0 && isJoiner(text[i-1]) {
+				i--
+			}
+		}
+		if i == 0 || text[i-1]|0x20 != n.word[j] {
+			return false
+		}
+		i--
+	}
+	return !n.whole || i == 0 || !isLetter(text[i-1]) || text[i] < 'a' && text[i-1] >= 'a'
+}
+
+// isJoiner says whether c joins the words of a name.
+func isJoiner(c byte) bool { return c == '_' || c == '-' || c == ' ' }
+
+// mentioned says whether a name is given a value anywhere.
+func (v *vocabulary) mentioned(text []byte) bool {
+	for i := nextSeparator(text, 0); i < len(text); {
+		after := i + separatorWidth(text, i)
+		if n, _ := v.before(text[:i]); n != nil {
+			return true
+		}
+		i = nextSeparator(text, after)
+	}
+	return false
+}
+
+// before returns what the vocabulary has of the name at the end of the text, which a
+// separator follows, and whether the name stands in quotes.
+func (v *vocabulary) before(text []byte) (n *name, quoted bool) {
+	end := len(text)
+	for end > 0 && (text[end-1] == ' ' || text[end-1] == '\t') {
+		end--
+	}
+	if end > 0 && isLetter(text[end-1]) && !escapeEnds(text[:end]) { // nearly all are
+		return v.find(text[:end]), false
+	}
+	for end > 0 && (text[end-1] == ']' || text[end-1] == '[') { // user[password], password[]
+		end--
+	}
+	if hasEscapedEnd(text[:end], "%5d") || hasEscapedEnd(text[:end], "%22") || hasEscapedEnd(text[:end], "%27") {
+		end -= escapeWidth
+	}
+	if end > 0 && isQuote(text[end-1]) {
+		end, quoted = end-1, true
+		end -= backslashes(text[:end])
+	}
+	return v.find(text[:end]), quoted
+}
+
+// hasEscapedEnd says whether the text ends with an escape of a URL, given in lower case.
+func hasEscapedEnd(text []byte, escape string) bool {
+	n := len(text) - len(escape)
+	return n >= 0 && text[n] == '%' && equalFold(text[n:], escape)
+}
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' }
+
+// scanNames finds the values of secret names.
+func scanNames(e *edit, v *vocabulary) {
+	text := e.text
+	floor := 0
+	for {
+		i := nextSeparator(text, floor)
+		if i >= len(text) {
+			return
+		}
+		n, quoted := v.before(text[floor:i])
+		sep := separator{at: i, width: separatorWidth(text, i), named: quoted}
+		floor = i + sep.width
+		if n == nil {
+			continue
+		}
+		if n.fits != nil {
+			begin, end := n.value(text[:min(len(text), floor+maxFitting)], sep)
+			if begin == end || !n.fits(text[begin:end]) {
+				continue
+			}
+		}
+		if begin, end := n.value(text, sep); begin < end {
+			e.replace(begin, end)
+			floor = end
+		}
+	}
+}
+
+// value is where the secret in the value behind a separator is; empty for none.
+func (n *name) value(text []byte, sep separator) (begin, end int) {
+	begin, end, quoted := valueBehind(text, sep)
+	if !n.scheme || begin == end {
+		return begin, end
+	}
+	return credential(text, begin, end, quoted)
+}
+
+// scanWhole takes all of the text as the value of the name.
+func (n *name) scanWhole(e *edit) {
+	begin, end := 0, len(e.text)
+	if n.scheme {
+		begin, end = credential(e.text, begin, end, true)
+	}
+	if n.fits == nil || n.fits(e.text[begin:end]) {
+		e.replace(begin, end)
+	}
+}

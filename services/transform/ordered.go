@@ -1,0 +1,162 @@
+package transform
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/transform/internal/join"
+)
+
+// heldDelivery is a block of which lines may wait for others. It is acknowledged when
+// none does any more and what they became is stored: blocks that are not acknowledged
+// are all that joining knows, and a crash loses none of it.
+type heldDelivery struct {
+	*bus.Delivery
+
+	lines int // that wait
+	// touched says that lines of it are in the output in hand.
+	touched bool
+}
+
+func (h *heldDelivery) hold() { h.lines++ }
+
+func (h *heldDelivery) release() { h.lines, h.touched = h.lines-1, true }
+
+// orderedWorker takes the blocks of an ordered shard one after the other and joins their
+// lines.
+type orderedWorker struct {
+	worker
+
+	joiner *join.Joiner[heldLine]
+	held   []*heldDelivery // oldest first
+}
+
+// workInOrder is work for an ordered shard.
+func (t *Transform) workInOrder(ctx, work context.Context, consumer *bus.Consumer) {
+	w := orderedWorker{worker: worker{Transform: t}, joiner: join.New[heldLine](maxHeld)}
+	var next time.Time // when lines have waited long enough
+	for {
+		d, err := w.next(ctx, consumer, next)
+		switch {
+		case err == nil:
+			w.take(work, d)
+		case ctx.Err() != nil || errors.Is(err, bus.ErrClosed):
+			// What waits is shipped: given back, all of its blocks would be sent again.
+			w.round(work, wire.ID{}, func(t *transformer) { w.joiner.Flush(t.shipGroup) })
+			return
+		}
+		next = w.expire(work)
+	}
+}
+
+// next waits for a block, until lines have waited long enough.
+func (w *orderedWorker) next(ctx context.Context, consumer *bus.Consumer, until time.Time) (*bus.Delivery, error) {
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	return consumer.Next(ctx) //nolint:wrapcheck // it is looked at only
+}
+
+// take carries a block on, all but the lines that wait.
+func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
+	h := &heldDelivery{Delivery: d, touched: true}
+	message, err := d.Open(w.message)
+	if err == nil {
+		w.message = message
+		// The lines that wait point into the requests: each block has its own.
+		w.block.Reset()
+		err = proto.Unmarshal(message, &w.block)
+	}
+	switch {
+	case errors.Is(err, bus.ErrNewer):
+		return
+	case err != nil:
+		w.settle(ctx, d, dead(d, bus.ReasonDamaged, err))
+		return
+	}
+	w.held = append(w.held, h)
+	requests := w.block.GetRequests()
+	w.round(ctx, wire.ToID(w.block.GetId()), func(t *transformer) {
+		t.joining.delivery = h
+		for _, r := range requests {
+			t.request(r)
+		}
+	})
+	w.trim()
+}
+
+// expire ships what has waited long enough, and says when the next will have.
+func (w *orderedWorker) expire(ctx context.Context) (next time.Time) {
+	w.round(ctx, wire.ID{}, func(t *transformer) { next = w.joiner.Expire(time.Now(), t.shipGroup) })
+	return next
+}
+
+// round has the transformer make something of a block, or of lines that have waited
+// where there is none, stores it, and acknowledges the blocks that are done with then.
+func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*transformer)) {
+	t := w.current()
+	t.joining.joiner = w.joiner
+	t.start(block)
+	ship(t)
+	out, err := t.finish()
+	if err == nil {
+		err = w.storeAll(ctx, out)
+	}
+	if err != nil {
+		w.o.Log.Warn("transform: blocks of an ordered shard stay on the bus", "error", err)
+		w.letGo(err)
+		return
+	}
+	w.totals.add(out, w.transformer.ruleNames())
+	w.held = slices.DeleteFunc(w.held, func(h *heldDelivery) bool {
+		h.touched = false
+		if h.lines > 0 {
+			return false
+		}
+		h.Ack()
+		w.totals.Blocks.Add(1)
+		return true
+	})
+}
+
+// storeAll stores an output. Of one that can never be stored the blocks it was made of
+// become dead letters.
+func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
+	origin := &bus.Delivery{}
+	for _, h := range w.held {
+		if h.touched {
+			origin = h.Delivery
+		}
+	}
+	err := w.store(ctx, origin, out)
+	if !isPermanent(err) {
+		return err
+	}
+	w.o.Log.Error("transform: blocks of an ordered shard can not be carried on and become dead letters", "error", err)
+	var letters output
+	for _, h := range w.held {
+		if h.touched {
+			letters.Dead = append(letters.Dead, h.Dead(wire.StageTransform, reasonUnpublishable, err.Error()))
+		}
+	}
+	return w.store(ctx, origin, letters)
+}
+
+// letGo leaves the blocks to the bus of which something could not be stored. Lines of
+// them that wait are shipped all the same: twice is better than never.
+func (w *orderedWorker) letGo(err error) {
+	w.held = slices.DeleteFunc(w.held, func(h *heldDelivery) bool {
+		if h.touched && isPermanent(err) {
+			h.Release(bus.AckWait)
+		}
+		return h.touched
+	})
+}

@@ -1,0 +1,79 @@
+package transform
+
+import (
+	"cmp"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/transform/internal/event"
+	"github.com/drainline/drainline/services/transform/internal/format"
+	"github.com/drainline/drainline/services/transform/internal/rules"
+)
+
+// ship applies the rules to the event in hand and encodes it for where it goes. The parts
+// are what it was made of.
+func (t *transformer) ship(parts ...part) {
+	e := &t.event
+	e.Request = parts[0].request
+	t.counts.Events++
+	destinations, v := t.route(e)
+	switch v.Fate {
+	case rules.Filter:
+		t.counts.Filtered++
+		return
+	case rules.Bury:
+		t.bury(v.Reason, v.Sentence, parts...)
+		return
+	case rules.Ship:
+	}
+	t.sealer.begin()
+	var measured *wire.Event
+	if e.Metrics == config.MetricsMetrics || e.Metrics == config.MetricsBoth {
+		if m, ok := t.metric.Make(e); ok {
+			measured = m
+		}
+	}
+	for i := range t.sealer.lanes {
+		l := &t.sealer.lanes[i]
+		switch {
+		case l.destinations&destinations == 0:
+		case l.metrics:
+			if measured != nil {
+				t.sealer.add(l, measured, e.Number, destinations)
+			}
+		case measured == nil || e.Metrics == config.MetricsBoth:
+			t.sealer.add(l, t.shape(e, t.formats[i]), e.Number, destinations)
+		}
+	}
+}
+
+// route says which destinations get the event, a bit each.
+func (t *transformer) route(e *event.Event) (uint64, rules.Verdict) {
+	e.Named |= t.sealer.source.named
+	if t.runner == nil {
+		return cmp.Or(e.Named, allOf(t.settings.destinations)), rules.Verdict{}
+	}
+	if v := t.runner.Apply(e); v.Fate != rules.Ship {
+		return 0, v
+	}
+	return t.runner.Route(e)
+}
+
+// shape is the event in the format that a destination asks for, or else a rule, or else
+// its drain.
+func (t *transformer) shape(e *event.Event, asked string) *wire.Event {
+	name := cmp.Or(asked, e.Format)
+	if name == "" || name == config.FormatText {
+		return &e.Event
+	}
+	body, isJSON, ok := format.Append(t.body[:0], name, e)
+	if !ok {
+		return &e.Event
+	}
+	t.body, t.shaped = body, e.Event
+	t.shaped.Text, t.shaped.JSON = body, nil
+	if isJSON {
+		t.shaped.Text, t.shaped.JSON = nil, body
+	}
+	return &t.shaped
+}
