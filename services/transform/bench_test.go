@@ -78,7 +78,7 @@ func BenchmarkBlock(b *testing.B) {
 				if w.message, err = wire.Open(w.message, payload); err != nil {
 					b.Fatal(err)
 				}
-				if err := proto.Unmarshal(w.message, &w.block); err != nil {
+				if err := wire.UnmarshalBlock(w.message, &w.block); err != nil {
 					b.Fatal(err)
 				}
 				out, err := w.transformer.transform(&w.block)

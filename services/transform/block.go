@@ -206,26 +206,28 @@ func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 	for ; s.Next(); t.frame++ {
 		whole := body[start:s.Offset()]
 		start = s.Offset()
-		m, err := logplex.Parse(s.Frame(), sd)
-		if err != nil {
+		e := &t.event
+		e.Reset()
+		var err error
+		if e.Line, err = logplex.Parse(s.Frame(), sd); err != nil {
 			t.bury(reasonBadFrame, err.Error(), part{r, whole})
 			continue
 		}
-		if !m.HasTime {
-			m.Time = r.GetReceivedNs()
+		if !e.Line.HasTime {
+			e.Line.Time = r.GetReceivedNs()
 		}
-		if t.handedOver(m.Time, d) {
+		if t.handedOver(e.Line.Time, d) {
 			continue
 		}
-		line := heroku.Classify(&m)
-		if t.joining.joins(d, line.Kind) {
+		e.Meaning = heroku.Classify(&e.Line)
+		if t.joining.joins(d, e.Meaning.Kind) {
 			t.join(heldLine{
-				request: r, drain: d, block: t.block, delivery: t.joining.delivery, message: m, meaning: line, whole: whole, frame: t.frame,
+				request: r, drain: d, block: t.block, delivery: t.joining.delivery, message: e.Line, meaning: e.Meaning, whole: whole, frame: t.frame,
 			}, from)
 			continue
 		}
-		common.fill(&t.event, &m, line, &t.names)
-		t.event.Frame, t.event.Number = whole, t.frame
+		common.fill(e, &t.names)
+		e.Frame, e.Number = whole, t.frame
 		t.countLoss(r)
 		t.ship(part{r, whole})
 	}

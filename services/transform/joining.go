@@ -64,10 +64,10 @@ func (t *transformer) shipGroup(g join.Group[heldLine]) {
 	from.origin.App, from.named = common.app.text, first.drain.named
 	t.sealer.request(from)
 
-	message := first.message
-	message.Text = g.Text
-	common.fill(&t.event, &message, first.meaning, &t.names)
-	t.event.Line.Text = first.message.Text // as in the frame
+	t.event.Reset()
+	t.event.Line, t.event.Meaning = first.message, first.meaning
+	common.fill(&t.event, &t.names)
+	t.event.SetText(g.Text)
 	t.event.Frame, t.event.Number = first.whole, t.frame
 	if first.block == t.block {
 		t.event.Number = first.frame

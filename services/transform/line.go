@@ -6,9 +6,7 @@ import (
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/internal/logplex"
 	"github.com/drainline/drainline/services/transform/internal/event"
-	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
 // Indexed fields of every event of a Heroku line. There are no others by default:
@@ -55,19 +53,17 @@ func (t *transformer) appendLineFields(dst []wire.Field, r *drainlinev1.Request,
 	return appendUnder(t.appendRequestFields(dst, r), d.fields)
 }
 
-// fill makes an event of a line. By default host is the app, source the process
-// type and sourcetype heroku:<kind>.
-func (l *lines) fill(e *event.Event, m *logplex.Message, line heroku.Line, names *names) {
-	app := l.line(m.Host, names)
-	kind := names.kind(line.Kind)
-	process, dyno, code := names.word(line.Process), names.word(line.Dyno), names.word(line.Code)
-	e.Reset()
-	e.App, e.Line, e.Meaning, e.Format = app.text, *m, line, l.format
-	e.TimeNS, e.Text = m.Time, m.Text
+// fill makes an event of the line that it has been given. By default host is the app,
+// source the process type and sourcetype heroku:<kind>.
+func (l *lines) fill(e *event.Event, names *names) {
+	app, kind := l.line(e.Line.Host, names), names.kind(e.Meaning.Kind)
+	process, dyno, code := names.word(e.Meaning.Process), names.word(e.Meaning.Dyno), names.word(e.Meaning.Code)
+	e.App, e.Format = app.text, l.format
+	e.TimeNS, e.Text = e.Line.Time, e.Line.Text
 	e.Host, e.Source = cmp.Or(l.metadata.host, app.text), cmp.Or(l.metadata.source, process.text)
 	e.Sourcetype, e.Index = cmp.Or(l.metadata.sourcetype, kind.sourcetype), l.metadata.index
 	e.Kind, e.Code, e.Dyno, e.Process = kind.text, code.text, dyno.text, process.text
-	e.Facility, e.Severity = m.Facility, m.Severity
+	e.Facility, e.Severity = e.Line.Facility, e.Line.Severity
 	e.Fields = appendField(e.Fields, fieldApp, app)
 	e.Fields = appendField(e.Fields, fieldProcess, process)
 	e.Fields = appendField(e.Fields, fieldDyno, dyno)

@@ -15,7 +15,7 @@ const maxNames = 4096
 // that a line allocates nothing.
 type names struct {
 	words map[string]word
-	kinds map[heroku.Kind]kindWord
+	kinds []kindWord
 }
 
 type word struct {
@@ -49,14 +49,14 @@ func newWord(name string) word {
 	return word{text: text, json: hec.AppendString(nil, []byte(text))}
 }
 
+// kind is looked up without a map: there are five.
 func (n *names) kind(k heroku.Kind) kindWord {
-	if w, ok := n.kinds[k]; ok {
-		return w
-	}
-	if n.kinds == nil {
-		n.kinds = map[heroku.Kind]kindWord{}
+	for i := range n.kinds {
+		if n.kinds[i].text == string(k) {
+			return n.kinds[i]
+		}
 	}
 	w := kindWord{word: newWord(string(k)), sourcetype: "heroku:" + string(k)}
-	n.kinds[k] = w
+	n.kinds = append(n.kinds, w)
 	return w
 }

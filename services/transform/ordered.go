@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/transform/internal/join"
@@ -68,12 +66,9 @@ func (w *orderedWorker) next(ctx context.Context, consumer *bus.Consumer, until 
 // take carries a block on, all but the lines that wait.
 func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 	h := &heldDelivery{Delivery: d, touched: true}
-	message, err := d.Open(w.message)
+	message, err := d.Open(nil) // the lines that wait point into it
 	if err == nil {
-		w.message = message
-		// The lines that wait point into the requests: each block has its own.
-		w.block.Reset()
-		err = proto.Unmarshal(message, &w.block)
+		err = wire.UnmarshalBlock(message, &w.block)
 	}
 	switch {
 	case errors.Is(err, bus.ErrNewer):

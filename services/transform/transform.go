@@ -5,7 +5,6 @@ package transform
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -161,8 +160,8 @@ func (w *worker) read(d *bus.Delivery) (output, error) {
 		return output{}, err
 	}
 	w.message = message
-	if err := proto.Unmarshal(message, &w.block); err != nil {
-		return output{}, fmt.Errorf("raw block: %w", err)
+	if err := wire.UnmarshalBlock(message, &w.block); err != nil {
+		return output{}, err //nolint:wrapcheck // it says of what
 	}
 	return w.transformer.transform(&w.block)
 }

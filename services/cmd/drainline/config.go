@@ -98,14 +98,25 @@ func load(flags *app.Flags) (*config.Config, error) {
 	return c, nil
 }
 
-// loadRules loads a configuration with everything in it compiled.
+// loadRules loads a configuration with everything in it compiled. Whoever checks rules may
+// not be who runs them, and ingest alone needs no destination: where there is none, rules
+// are checked with the one that SPLUNK_HEC_URL makes.
 func loadRules(loader config.Loader) (*config.Config, error) {
 	c, err := loader.Load()
 	if err == nil {
-		err = transform.Check(c)
+		err = transform.Check(withDestination(c))
 	}
 	if err != nil {
 		return nil, &app.UsageError{Err: err}
 	}
 	return c, nil
+}
+
+func withDestination(c *config.Config) *config.Config {
+	if len(c.Destinations) > 0 {
+		return c
+	}
+	with := *c
+	with.Destinations = map[string]config.Destination{"splunk": {}}
+	return &with
 }

@@ -179,13 +179,9 @@ func (o *testOptions) test(out io.Writer, names []string) error {
 
 // readCases reads all files, so that every mistake in them is told at once.
 func readCases(names []string) ([]*cases.File, error) {
-	var (
-		files    []*cases.File
-		mistakes []error
-	)
-	for _, name := range names {
-		f, err := cases.Read(name)
-		files, mistakes = append(files, f), append(mistakes, err)
+	files, mistakes := make([]*cases.File, len(names)), make([]error, len(names))
+	for i, name := range names {
+		files[i], mistakes[i] = cases.Read(name)
 	}
 	return files, errors.Join(mistakes...)
 }
@@ -222,8 +218,8 @@ func (o *testOptions) settingsOf(f *cases.File, known map[string]*config.Config)
 	if err != nil {
 		return nil, err
 	}
-	known[key] = c
-	return c, nil
+	known[key] = withDestination(c)
+	return known[key], nil
 }
 
 // measure runs captures through one configuration or two.
@@ -243,8 +239,9 @@ func (o *testOptions) measure(stdin io.Reader, out io.Writer) error {
 		if older, err = loadRules(loader); err != nil {
 			return fmt.Errorf("--against: %w", err)
 		}
+		older = withDestination(older)
 	}
-	run, err := capture.New(settings, older, o.facts)
+	run, err := capture.New(withDestination(settings), older, o.facts)
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}

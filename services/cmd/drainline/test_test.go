@@ -178,10 +178,10 @@ func TestCasesForMachines(t *testing.T) {
 	args := []string{filepath.Join(dir, "good_test.yaml"), filepath.Join(dir, "bad_test.yaml")}
 	var object struct {
 		Cases []struct {
-			Name string
-			OK   bool
-		}
-		Total, Failed int
+			OK bool `json:"ok"`
+		} `json:"cases"`
+		Total  int `json:"total"`
+		Failed int `json:"failed"`
 	}
 	r := runTest(append(args, "-o", "json")...)
 	if err := json.Unmarshal([]byte(r.stdout), &object); err != nil || r.code != 1 || object.Total != 3 || object.Failed != 1 || object.Cases[2].OK {
@@ -207,7 +207,7 @@ func TestCasesForMachines(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, files(
-		"unknown_key_test.yaml", strings.Replace(goodCases, "filtered", "filterd", 1),
+		"unknown_key_test.yaml", strings.Replace(goodCases, "filtered", "filterdd", 1),
 		"no_config_test.yaml", strings.Replace(goodCases, "config: drainline.yaml", "", 1),
 		"no_such_config_test.yaml", strings.Replace(goodCases, "drainline.yaml", "none.yaml", 1),
 		"credential_test.yaml", strings.Replace(goodCases, "app: shop", "credential: team_a", 1),
@@ -233,7 +233,7 @@ func TestMistakes(t *testing.T) {
 		{"run", []string{"--run", "(", good}, "--run: error parsing regexp"},
 		{"run nothing", []string{"--run", "xyz", good}, "--run xyz: matches none of 2 cases"},
 		{"set", []string{"--set", "x", good}, "--set"},
-		{"all mistakes of all files", []string{in("unknown_key_test.yaml"), in("none_test.yaml")}, `unknown_key_test.yaml:7:5: "health checks are dropped": unknown key "filterd", the nearest is filtered` + "\n"},
+		{"all mistakes of all files", []string{in("unknown_key_test.yaml"), in("none_test.yaml")}, `unknown_key_test.yaml:7:5: "health checks are dropped": unknown key "filterdd", the nearest is filtered` + "\n"},
 		{"no configuration", []string{in("no_config_test.yaml")}, "no_config_test.yaml: it names no configuration"},
 		{"no such configuration", []string{in("no_such_config_test.yaml")}, "none.yaml: cannot be read: no such file or directory"},
 		{"key of the configuration", []string{"--config", in("key.yaml"), good}, "rulse: is not a known key; the nearest is rules"},
@@ -257,7 +257,7 @@ func captured(t *testing.T) string {
 	t.Helper()
 	var b []byte
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, text := range []string{`path="/healthz"`, `path="/"`, `path="/healthz"`} {
+	for _, text := range []string{`at=info path="/healthz"`, `at=info path="/"`, `at=info path="/healthz"`} {
 		b = logplex.AppendFrame(b, 158, at, "host", "heroku", "router", text)
 	}
 	b = logplex.AppendFrame(b, 190, at, "host", "app", "web.1", "hello")
@@ -277,8 +277,8 @@ func TestCapture(t *testing.T) {
 		{"one configuration", "", []string{"-c", in("drainline.yaml"), "--capture", in("monday.bin"), "--app", "shop"}, `
 APP    INDEX      SOURCETYPE     EVENTS  LICENSE BYTES
 shop   (default)  heroku:app     1       5
-shop   web        heroku:router  1       8
-total                            2       13
+shop   web        heroku:router  1       16
+total                            2       21
 
 filtered by rules  2
 undecodable        69 bytes
@@ -286,18 +286,18 @@ undecodable        69 bytes
 		{"two", "", []string{"-c", in("drainline.yaml"), "--against", in("loose.yaml"), "--capture", in("monday.bin"), "--drain", "d.1"}, `
 APP    INDEX      SOURCETYPE     EVENTS BEFORE  EVENTS AFTER  CHANGE         LICENSE BYTES BEFORE  LICENSE BYTES AFTER  CHANGE
 d.1    (default)  heroku:app     1              1             =              5                     5                    =
-d.1    (default)  heroku:router  3              0             -3 (-100.0 %)  38                    0                    -38 (-100.0 %)
-d.1    web        heroku:router  0              1             +1 (new)       0                     8                    +8 (new)
-total                            4              2             -2 (-50.0 %)   43                    13                   -30 (-69.8 %)
+d.1    (default)  heroku:router  3              0             -3 (-100.0 %)  62                    0                    -62 (-100.0 %)
+d.1    web        heroku:router  0              1             +1 (new)       0                     16                   +16 (new)
+total                            4              2             -2 (-50.0 %)   67                    21                   -46 (-68.7 %)
 
-filtered by rules  0         2  +2 (new)
+filtered by rules  0  2  +2 (new)
 undecodable        69 bytes
 `},
 		{"two captures, one of standard input", captured(t), []string{"-c", in("loose.yaml"), "--capture", in("monday.bin"), "--capture", "-"}, `
 APP    INDEX      SOURCETYPE     EVENTS  LICENSE BYTES
 -      (default)  heroku:app     2       10
--      (default)  heroku:router  6       76
-total                            8       86
+-      (default)  heroku:router  6       124
+total                            8       134
 
 filtered by rules  0
 undecodable        138 bytes
@@ -317,7 +317,10 @@ filtered by rules  0
 		}
 	}
 	var object struct {
-		After struct{ Events, Filtered int }
+		After struct {
+			Events   int `json:"events"`
+			Filtered int `json:"filtered"`
+		} `json:"after"`
 	}
 	r := runTest("-c", in("drainline.yaml"), "--capture", in("monday.bin"), "-o", "json")
 	if err := json.Unmarshal([]byte(r.stdout), &object); err != nil || r.code != 0 || object.After.Events != 2 || object.After.Filtered != 2 {
@@ -358,8 +361,8 @@ func TestExamples(t *testing.T) {
 func TestConfigCheck(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{
-		"loose.yaml": looseConfig, "secret.yaml": testConfig,
-		"bad.yaml": strings.NewReplacer(`fields.path`, `fields.paht`, `"router"', set`, `"router'', set`).Replace(testConfig),
+		"loose.yaml": looseConfig, "secret.yaml": testConfig, "rules.yaml": "rules: [{name: a, drop: true}]",
+		"bad.yaml": strings.NewReplacer(`fields.path`, `fields.paht`, `"router"', set`, `"router" &&', set`).Replace(testConfig),
 	})
 	for _, c := range []struct {
 		name string
@@ -370,6 +373,7 @@ func TestConfigCheck(t *testing.T) {
 		{"good", []string{"loose.yaml"}, 0, []string{"configuration is good, sha "}},
 		{"without a secret", []string{"secret.yaml"}, 2, []string{"NOBODY_SETS_THIS"}},
 		{"offline", []string{"secret.yaml", "--offline"}, 0, []string{"configuration is good, as far as can be told without secrets"}},
+		{"without a destination", []string{"rules.yaml"}, 0, []string{"configuration is good, sha "}},
 		{"bad rules", []string{"bad.yaml", "--offline"}, 2, []string{"rules[0] (health checks).when: ", `"paht"`, "rules[1] (router).when: "}},
 	} {
 		args := append([]string{"check", "--config", filepath.Join(dir, c.args[0])}, c.args[1:]...)

@@ -58,7 +58,9 @@ func TestLicenseBytesAreThoseSent(t *testing.T) {
 		if rapid.Bool().Draw(t, "as JSON") {
 			e = wire.Event{JSON: AppendString(nil, e.Text)}
 		}
-		var sent struct{ Event string }
+		var sent struct {
+			Event string `json:"event"`
+		}
 		if err := json.Unmarshal(AppendEvent(nil, &e), &sent); err != nil {
 			t.Fatal(err)
 		}

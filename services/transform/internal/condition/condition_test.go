@@ -22,7 +22,13 @@ func (g given) Parse(dst *fields.List, _ []byte) bool {
 	return true
 }
 
-func number(text string) fields.Value { v := parseJSON(text); return v }
+// number is a value that is no text, as parsers make it of JSON.
+func number(text string) fields.Value {
+	if text == "null" {
+		return fields.Value{Kind: fields.Null, Text: text}
+	}
+	return parseJSON(text)
+}
 
 // request is an event with something under every name.
 func request() *event.Event {
@@ -64,6 +70,7 @@ func request() *event.Event {
 }
 
 func TestMatch(t *testing.T) {
+	var m Machine
 	for expression, want := range map[string]bool{
 		// The environment.
 		`kind == "router"`: true, `kind in ["api", "router"]`: true, `kind not in ["app"]`: true, `kind != "app"`: true,
@@ -97,7 +104,7 @@ func TestMatch(t *testing.T) {
 		`fields.none == ""`: false, `fields.empty == ""`: true, `fields.empty == nil`: false, `fields.none == fields.gone`: true,
 		`fields.none < 5`: false, `fields.none >= 5`: false, `5 > fields.none`: false, `fields.none < "x"`: false,
 		`fields.none contains "x"`: false, `fields.none contains ""`: true, `fields.none startsWith ""`: true, `fields.none matches "^$"`: true,
-		`fields.none not contains "x"`: true, `"x" in fields.none`: false, `fields.none`: false, `not fields.none`: true, `fields.path`: false, `fields.none && true`: false,
+		`fields.none not contains "x"`: true, `fields.gone matches "^$"`: true, `fields.gone contains "null"`: false, `"x" in fields.none`: false, `fields.none`: false, `not fields.none`: true, `fields.path`: false, `fields.none && true`: false,
 		`fields.none.deeper.still == nil`: true, `fields.none[0] == nil`: true, `fields.none[0].x == nil`: true, `fields.path.x == nil`: true,
 		`fields.none + 1 > 0`: false, `fields.none + 1 == nil`: true, `-fields.none == nil`: true, `fields.status / 0 == nil`: true, `fields.path + 1 == nil`: true,
 		`any(fields.none, true)`: false, `all(fields.none, false)`: true, `len(fields.none) == 0`: true, `fields.none[1:2] == nil`: true,
@@ -115,7 +122,7 @@ func TestMatch(t *testing.T) {
 		`toJSON(fields.user) == '{"id":7,"name":{"first":"Ann"},"tags":[]}'`: true, `message[0:3] == "GET"`: true, `message[-4:] == "12ms"`: true, `"äöü"[1:2] == "ö"`: true,
 		`map(fields.words[:2], upper(#)) == ["ONE", "TWO"]`: true, `none(marks, # == "x") && one(marks, # != "x")`: true,
 		`let status = fields.status; status >= 200 && status < 300`: true, `{"a": fields.status}.a == 200`: true, `host | upper() == "SHOP-EU"`: true,
-		`fields.big == 12345678901234567890.0`: true,
+		`fields.big == "12345678901234567890"`: true, `fields.big > 1`: false,
 	} {
 		c, err := Compile(expression)
 		if err != nil {
@@ -123,14 +130,38 @@ func TestMatch(t *testing.T) {
 			continue
 		}
 		for range 2 { // with the memory of the first time, and that of others
-			if got, err := c.Match(&machine, request()); got != want || err != nil {
+			if got, err := c.Match(&m, request()); got != want || err != nil {
 				t.Errorf("%s is %t, %v; want %t", expression, got, err, want)
 			}
 		}
 	}
 }
 
-var machine Machine
+// TestJSONBody asks what is parsed of itself.
+func TestJSONBody(t *testing.T) {
+	var m Machine
+	e := &event.Event{}
+	e.SetJSON([]byte(`{"level": "warn", "user": {"id": 12345678901234567890}, "tags": ["a", {"b": 1}], "a.b": 2}`))
+	for expression, want := range map[string]string{
+		`kind`: "app", `fields.user.id`: "12345678901234567890", `fields.tags[1].b`: "1", `fields.a.b`: "2", `fields.user`: `{"id":"12345678901234567890"}`,
+		`level`: "warning", `message[:8]`: `{"level"`, `door + drain`: "",
+	} {
+		compiled, err := CompileKey(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := compiled.AppendText(&m, nil, e); string(got) != want || err != nil {
+			t.Errorf("%s is %s, %v; want %s", expression, got, err, want)
+		}
+	}
+	if got, err := mustCompile(t, `fields.user.id == "12345678901234567890" and fields.tags contains '"b"'`).Match(&m, e); !got || err != nil {
+		t.Errorf("%t, %v", got, err)
+	}
+	e.SetJSON([]byte(`[1]`))
+	if got, err := mustCompile(t, `fields.user == nil and message == "[1]"`).Match(&m, e); !got || err != nil {
+		t.Errorf("%t, %v of another body", got, err)
+	}
+}
 
 func TestCompileErrors(t *testing.T) {
 	for expression, want := range map[string]string{
@@ -154,6 +185,7 @@ func TestCompileErrors(t *testing.T) {
 		`message matches "("`:                "column 9: error parsing regexp: missing closing ): `(`",
 		`message matches app`:                `column 9: matches needs a regular expression in quotes`,
 		`code == nil`:                        `column 1: code is never nil, where there is none it is ""`,
+		`fields.id == 9007199254740993`:      `column 14: so large a number is a text, put it in quotes`,
 		`nil != severity`:                    `column 8: severity is never nil`,
 		`any(1..1000000000, true)`:           `column 6: there are no ranges, compare with < and >`,
 		`any(marks, all(marks, true))`:       `column 1: all cannot be used inside of any`,
@@ -173,6 +205,7 @@ func TestCompileErrors(t *testing.T) {
 		`fields.lower("x") == 1`:             `column 8: fields.lower is no function`,
 		`kind() == 1`:                        `column 1: text is no function`,
 		`lower(app, app) == ""`:              `column 1: too many arguments for lower`,
+		strings.Repeat("x", 999) + ` == 1`:   `column 1: unknown name "` + strings.Repeat("x", 64) + `…"`,
 		`app.x == 1`:                         `column 5: there is nothing inside of text, such as x`,
 		`app[0] == "s"`:                      `column 4: there is nothing inside of text`,
 		`count(marks) == 1`:                  `column 1: not enough arguments for count`,

@@ -67,7 +67,7 @@ func anyToAny(any) any          { return nil }
 
 // textOf is an argument as text.
 func (m *Machine) textOf(x any) (string, error) {
-	v, err := toValue(x)
+	v, err := m.toValue(x)
 	if err != nil {
 		return "", err
 	}
@@ -89,7 +89,10 @@ func (m *Machine) textsOf(args []any) ([]string, error) {
 func onText(change func(string) string) func(*Machine, []any) (any, error) {
 	return func(m *Machine, args []any) (any, error) {
 		text, err := m.textOf(args[0])
-		return change(text), err
+		if err != nil {
+			return nil, err
+		}
+		return change(text), m.spend(cost * len(text))
 	}
 }
 
@@ -103,11 +106,9 @@ func onTexts(change func(text, part string) string) func(*Machine, []any) (any, 
 	}
 }
 
-// onNumber leaves a whole number as it is written: it may have more digits than floating
-// point has.
 func onNumber(change func(float64) float64) func(*Machine, []any) (any, error) {
-	return func(_ *Machine, args []any) (any, error) {
-		v, err := toValue(args[0])
+	return func(m *Machine, args []any) (any, error) {
+		v, err := m.toValue(args[0])
 		if err != nil {
 			return nil, err
 		}
@@ -117,10 +118,7 @@ func onNumber(change func(float64) float64) func(*Machine, []any) (any, error) {
 		if v.Kind != fields.Number {
 			return nil, nil
 		}
-		if n := change(v.Number); n != v.Number {
-			v = numberValue(n)
-		}
-		return toAny(v), nil
+		return toAny(numberValue(change(v.Number))), nil
 	}
 }
 
@@ -129,9 +127,6 @@ func parseNumber(text string) fields.Value {
 	text = strings.TrimSpace(text)
 	if strings.Trim(text, "+-.0123456789eE") != "" {
 		return missing
-	}
-	if json.Valid(bytesOf(text)) {
-		return parseJSON(text)
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -149,7 +144,8 @@ func replace(m *Machine, args []any) (any, error) {
 	if len(text)+strings.Count(text, old)*max(0, len(by)-len(old)) > maxText {
 		return nil, errLongText
 	}
-	return strings.ReplaceAll(text, old, by), nil
+	text = strings.ReplaceAll(text, old, by)
+	return text, m.spend(cost * len(text))
 }
 
 func split(m *Machine, args []any) (any, error) {
@@ -161,7 +157,8 @@ func split(m *Machine, args []any) (any, error) {
 	if len(parts) > maxList {
 		return nil, errLongList
 	}
-	return parts, nil
+	const part = 16
+	return parts, m.spend(cost * part * len(parts))
 }
 
 func join(m *Machine, args []any) (any, error) {
@@ -187,7 +184,7 @@ func join(m *Machine, args []any) (any, error) {
 		}
 		joined = append(joined, text...)
 	}
-	return fields.Alias(joined), nil
+	return fields.Alias(joined), m.spend(cost * len(joined))
 }
 
 func length(m *Machine, args []any) (any, error) {
@@ -198,7 +195,7 @@ func length(m *Machine, args []any) (any, error) {
 		return len(x), nil
 	case fields.Value:
 		if object := objectOf(x); object != nil {
-			return len(object), m.spend(readCost * len(x.Text))
+			return len(object), m.spend(cost * len(x.Text))
 		}
 	case string:
 		return utf8.RuneCountInString(x), m.spend(len(x))
@@ -226,7 +223,7 @@ func toJSON(m *Machine, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields.Alias(text), m.spend(len(text))
+	return fields.Alias(text), m.spend(cost * len(text))
 }
 
 func fromJSON(m *Machine, args []any) (any, error) {
@@ -234,5 +231,5 @@ func fromJSON(m *Machine, args []any) (any, error) {
 	if err != nil || !json.Valid(bytesOf(text)) {
 		return nil, err
 	}
-	return toAny(parseJSON(text)), nil
+	return toAny(parseJSON(text)), m.spend(cost * len(text))
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/drainline/drainline/services/transform/internal/fields"
 )
 
 // language finds what the language has and expressions here have not: what has no end,
@@ -19,9 +21,10 @@ type language struct {
 // checkLanguage is called before types are checked. It leaves a tree: the parser's is
 // none where it uses one node twice, and to check types would then take a time that
 // doubles with each such use.
-func (x *expression) checkLanguage() error {
+func (x expression) checkLanguage() error {
 	var l language
-	ast.Walk(&x.root, &l)
+	root := x.root
+	ast.Walk(&root, &l)
 	if l.message != "" {
 		return x.mistakeAt(l.place, l.message)
 	}
@@ -42,6 +45,10 @@ func (l *language) Visit(node *ast.Node) {
 	case *ast.IdentifierNode:
 		if n.Value == "$env" {
 			l.refusef(node, "unknown name %q", n.Value)
+		}
+	case *ast.IntegerNode:
+		if n.Value > fields.MaxWhole {
+			l.refusef(node, "so large a number is a text, put it in quotes")
 		}
 	case *ast.BytesNode:
 		l.refusef(node, "there are no bytes, write text")
@@ -111,9 +118,10 @@ type use struct {
 }
 
 // checkUse is called when types have been checked.
-func (x *expression) checkUse() error {
+func (x expression) checkUse() error {
 	var u use
-	ast.Walk(&x.root, &u)
+	root := x.root
+	ast.Walk(&root, &u)
 	if u.message != "" {
 		return x.mistakeAt(u.place, u.message)
 	}

@@ -19,15 +19,21 @@ type Machine struct {
 	event *event.Event
 	// spent is how much text a program has looked at, in bytes.
 	spent int
+	// whole has the maps of the environment that a program has asked for.
+	whole map[string]any
 	// failed is the first error of this evaluation.
 	failed error
 	// text is lent to one template at a time.
 	text []byte
 }
 
-// maxSpent bounds the text that one program looks at, in bytes: about a second's work.
-// What an expression does once with a body never comes near.
-const maxSpent = 1 << 30
+// maxSpent bounds the text that one program looks at, in bytes: less than a
+// second's work. What an expression does a few times with a line never comes near.
+const maxSpent = 512 << 20
+
+// cost is what it takes to make a byte, to read it as JSON, or to match it with a regular
+// expression, in bytes that are looked at. So one program makes at most 32 MiB.
+const cost = 16
 
 // maxMemory bounds what one program makes, in elements of lists and maps.
 const maxMemory = 100_000
@@ -63,20 +69,56 @@ func (m *Machine) end(err *error) {
 // value is what the event has under a name of the environment, or what a map of the
 // environment has under one.
 func (m *Machine) value(n name, args []any) (any, error) {
-	if len(args) == 0 {
+	if len(args) > 0 {
+		member, err := m.textOf(args[0])
+		if err != nil {
+			return nil, err
+		}
+		v := n.lookup(m.event, member)
+		if v.Kind == fields.JSON {
+			err = m.spend(cost * len(v.Text))
+		}
+		return toAny(v), err
+	}
+	if n.kind != isMap {
 		return n.value(m.event), nil
 	}
-	member, err := m.textOf(args[0])
-	if err != nil {
-		return nil, err
+	if m.whole[n.name] == nil {
+		m.whole[n.name] = n.value(m.event)
 	}
-	return toAny(n.lookup(m.event, member)), nil
+	return m.whole[n.name], nil
+}
+
+// toValue is toValue, listOf is listOf and memberOf is memberOf, which are paid for.
+func (m *Machine) toValue(x any) (fields.Value, error) {
+	v, err := toValue(x)
+	if _, given := x.(fields.Value); !given && v.Kind == fields.JSON && err == nil {
+		err = m.spend(cost * len(v.Text))
+	}
+	return v, err
+}
+
+func (m *Machine) listOf(x any) ([]any, error) {
+	list, err := listOf(x)
+	if v, ok := x.(fields.Value); ok && err == nil {
+		const element = 64
+		err = m.spend(cost * (len(v.Text) + element*len(list)))
+	}
+	return list, err
+}
+
+func (m *Machine) memberOf(x any, name string) (any, error) {
+	member := memberOf(x, name)
+	if v, ok := x.(fields.Value); ok {
+		return member, m.spend(cost * len(v.Text))
+	}
+	return member, nil
 }
 
 // get is what a map has under a name, or a list at a position from 0 on; nil where there
 // is no such thing.
 func (m *Machine) get(x, key any) (any, error) {
-	k, err := toValue(key)
+	k, err := m.toValue(key)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +135,11 @@ func (m *Machine) get(x, key any) (any, error) {
 
 // part is x[from:to] of a text, in characters, or a list. What is beyond it is left out.
 func (m *Machine) part(x, from, to any) (any, error) {
-	f, err := toValue(from)
+	f, err := m.toValue(from)
 	if err != nil {
 		return nil, err
 	}
-	t, err := toValue(to)
+	t, err := m.toValue(to)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func plainWords(message string) string {
 		}
 		words := make([]any, strings.Count(p.plain, "%"))
 		for i := range words {
-			words[i] = typeWord(found[i+1])
+			words[i] = typeWord(excerpt(found[i+1]))
 		}
 		plain := fmt.Sprintf(p.plain, words...)
 		if p.plain == `unknown name %q` {
@@ -79,6 +79,15 @@ func plainWords(message string) string {
 		return plain
 	}
 	return message
+}
+
+// excerpt is what a message says of something long.
+func excerpt(text string) string {
+	const most = 64
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // typeWord is what operators call a type.

@@ -73,49 +73,28 @@ var arithmetic = map[string]func(a, b float64) float64{
 // another kind, is false.
 func isTrue(v fields.Value) bool { return v.Kind == fields.Bool && v.Text == "true" }
 
-// matchCost is how many bytes of plain text can be looked at while a regular expression
-// looks at one.
-const matchCost = 16
-
-// readCost is the same of reading JSON.
-const readCost = 16
-
-func (m *Machine) listOf(x any) ([]any, error) {
-	if v, ok := x.(fields.Value); ok {
-		if err := m.spend(readCost * len(v.Text)); err != nil {
-			return nil, err
-		}
-	}
-	return listOf(x)
-}
-
-func (m *Machine) memberOf(x any, name string) (any, error) {
-	if v, ok := x.(fields.Value); ok {
-		if err := m.spend(readCost * len(v.Text)); err != nil {
-			return nil, err
-		}
-	}
-	return memberOf(x, name), nil
-}
-
 // operate is a binary operator of two values as the machine holds them.
 func (m *Machine) operate(operator string, a, b any) (any, error) {
-	l, err := toValue(a)
+	l, err := m.toValue(a)
 	if err != nil {
 		return nil, err
 	}
 	if pattern, ok := b.(*regexp.Regexp); ok {
 		text := textOf(l)
-		return pattern.MatchString(text), m.spend(matchCost * len(text))
+		return pattern.MatchString(text), m.spend(cost * len(text))
 	}
 	if operator == "in" {
 		return m.in(l, b)
 	}
-	r, err := toValue(b)
+	r, err := m.toValue(b)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.spend(len(l.Text) + len(r.Text)); err != nil {
+	looked := len(l.Text) + len(r.Text)
+	if l.Kind == fields.JSON {
+		looked *= cost
+	}
+	if err := m.spend(looked); err != nil {
 		return nil, err
 	}
 	switch operator {
@@ -131,22 +110,22 @@ func (m *Machine) operate(operator string, a, b any) (any, error) {
 	if test := textTests[operator]; test != nil {
 		return test(textOf(l), textOf(r)), nil
 	}
-	return calculate(operator, l, r)
+	return m.calculate(operator, l, r)
 }
 
 // calculate is nil where there is nothing to calculate with. Two texts can be added.
-func calculate(operator string, l, r fields.Value) (any, error) {
+func (m *Machine) calculate(operator string, l, r fields.Value) (result any, err error) {
 	switch {
 	case l.Kind == fields.Number && r.Kind == fields.Number:
-		return toAny(numberValue(arithmetic[operator](l.Number, r.Number))), nil
+		result = toAny(numberValue(arithmetic[operator](l.Number, r.Number)))
 	case operator == "+" && l.Kind == fields.Text && r.Kind == fields.Text:
-		if len(l.Text)+len(r.Text) > maxText {
+		length := len(l.Text) + len(r.Text)
+		if length > maxText {
 			return nil, errLongText
 		}
-		return l.Text + r.Text, nil
-	default:
-		return nil, nil
+		result, err = l.Text+r.Text, m.spend(cost*length)
 	}
+	return result, err
 }
 
 // in says whether a list has an element, or a map something of that name.
@@ -160,7 +139,7 @@ func (m *Machine) in(l fields.Value, of any) (any, error) {
 		return nil, err
 	}
 	for _, x := range list {
-		r, err := toValue(x)
+		r, err := m.toValue(x)
 		if err != nil {
 			return nil, err
 		}

@@ -63,7 +63,6 @@ func (s source) parse() (x expression, err error) {
 	if err := x.checkLanguage(); err != nil {
 		return x, err
 	}
-	// The tree can have been changed by the check of the language only where it failed.
 	if _, err := checker.Check(&parser.Tree{Node: x.root, Source: tree.Source}, config); err != nil {
 		return x, s.mistake(err)
 	}
@@ -121,10 +120,12 @@ func (x expression) compile(node ast.Node, condition bool) (*program, error) {
 	return &program{x.source, code}, nil
 }
 
+// run evaluates the program. Errors have the column of what failed.
 func (p *program) run(m *Machine, e *event.Event) (any, error) {
 	m.event, m.spent = e, 0
+	clear(m.whole)
 	if m.env == nil {
-		m.env = map[string]any{machineName: m}
+		m.env, m.whole = map[string]any{machineName: m}, map[string]any{}
 		m.vm.MemoryBudget = maxMemory
 	}
 	result, err := m.vm.Run(p.code, m.env)
@@ -152,7 +153,7 @@ func (p *program) value(m *Machine, e *event.Event) fields.Value {
 	result, err := p.run(m, e)
 	if err == nil {
 		var v fields.Value
-		if v, err = toValue(result); err == nil {
+		if v, err = m.toValue(result); err == nil {
 			return v
 		}
 	}

@@ -172,8 +172,8 @@ func numberValue(n float64) fields.Value {
 	return fields.Value{Kind: fields.Number, Text: strconv.FormatFloat(n, format, -1, 64), Number: n}
 }
 
-// parseJSON is the value that one JSON value stands for. A number beyond what can be
-// counted with is kept as it is written.
+// parseJSON is the value that one JSON value stands for. What floating point would make
+// another number of is a text, as it is in fields: it may be an id.
 func parseJSON(raw string) fields.Value {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
@@ -190,8 +190,8 @@ func parseJSON(raw string) fields.Value {
 		return fields.Value{Kind: fields.JSON, Text: raw}
 	}
 	n, err := strconv.ParseFloat(raw, 64)
-	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-		return fields.Value{Kind: fields.JSON, Text: raw}
+	if err != nil || math.Abs(n) > fields.MaxWhole && !strings.ContainsAny(raw, ".eE") {
+		return fields.Value{Text: raw}
 	}
 	return fields.Value{Kind: fields.Number, Text: raw, Number: n}
 }
@@ -244,7 +244,7 @@ func listOf(x any) ([]any, error) {
 func elements(array string) ([]any, error) {
 	in := json.NewDecoder(strings.NewReader(array))
 	if _, err := in.Token(); err != nil {
-		return nil, nil //nolint:nilerr // what is no JSON has no elements
+		return nil, fmt.Errorf("read a list: %w", err)
 	}
 	var list []any
 	for in.More() {
@@ -252,8 +252,8 @@ func elements(array string) ([]any, error) {
 			return nil, errLongList
 		}
 		var raw json.RawMessage
-		if in.Decode(&raw) != nil {
-			return nil, nil
+		if err := in.Decode(&raw); err != nil {
+			return nil, fmt.Errorf("read a list: %w", err)
 		}
 		list = append(list, toAny(parseJSON(fields.Alias(raw))))
 	}

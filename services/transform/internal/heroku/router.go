@@ -15,16 +15,26 @@ func routerCodeAndDyno(text []byte) (code, dyno []byte) {
 		}
 
 		// Begin at the quote before: what follows it without a space is no key.
-		plain := text[max(at-1, 0):end]
-		for more := true; more && dyno == nil; {
-			var pair []byte
+		for plain := text[max(at-1, 0):end]; len(plain) > 0 && dyno == nil; {
+			pair := plain
+			if space := bytes.IndexByte(plain, ' '); space >= 0 {
+				pair, plain = plain[:space], plain[space+1:]
+			} else {
+				plain = nil
+			}
 
-			pair, plain, more = bytes.Cut(plain, []byte(" "))
-			switch {
-			case bytes.HasPrefix(pair, []byte("dyno=")):
-				dyno = pair[len("dyno="):]
-			case code == nil && bytes.HasPrefix(pair, []byte("code=")):
-				code = pair[len("code="):]
+			const key = len("dyno=")
+			if len(pair) < key {
+				continue
+			}
+
+			switch string(pair[:key]) {
+			case "dyno=":
+				dyno = pair[key:]
+			case "code=":
+				if code == nil {
+					code = pair[key:]
+				}
 			}
 		}
 

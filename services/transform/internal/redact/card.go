@@ -38,9 +38,7 @@ func scanDigits(e *edit, from, i int) int {
 		for i < len(text) && isDigit(text[i]) {
 			i++
 		}
-		if begin > 0 && text[begin-1] == '%' { // %20 and a number
-			begin = min(begin+2, i)
-		}
+		begin = afterEscape(text, begin, i)
 		if end := cardEnd(text, begin, i); end > 0 {
 			e.replace(begin, end)
 			i = end

@@ -37,10 +37,7 @@ func octetBegin(text []byte, dot int) int {
 	for begin > 0 && dot-begin <= most+2 && isDigit(text[begin-1]) {
 		begin--
 	}
-	if begin > 0 && text[begin-1] == '%' && dot-begin > 2 { // %20 and an address
-		begin += 2
-	}
-	switch {
+	switch begin = afterEscape(text, begin, dot); {
 	case begin == dot || dot-begin > most || !wordBegins(text, begin):
 		return -1
 	case begin > 1 && text[begin-1] == '.' && isWord(text[begin-2]):
@@ -133,6 +130,9 @@ func trimAddress(text []byte, begin, end int) (int, int) {
 	}
 	if end-begin > 1 && text[end-1] == ':' && text[end-2] != ':' {
 		end--
+	}
+	if end < len(text) && text[end] == '*' { // 2001:db8::***, whose rest has been redacted
+		return 0, 0
 	}
 	if !wordEnds(text, end) || !isIPv6(text[begin:end]) {
 		return 0, 0

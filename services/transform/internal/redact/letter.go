@@ -66,6 +66,19 @@ func areHex(text []byte) bool {
 	return true
 }
 
+// afterEscape is where the digits text[begin:end] begin if their first ones are of an
+// escape of a URL, as in %2010.0.0.1.
+func afterEscape(text []byte, begin, end int) int {
+	switch {
+	case begin > 0 && text[begin-1] == '%' && end-begin > 2:
+		return begin + 2
+	case begin > 1 && text[begin-2] == '%' && unhex(text[begin-1]) >= 0 && end-begin > 1:
+		return begin + 1
+	default:
+		return begin
+	}
+}
+
 // wordEnds says whether a word may end before text[i].
 func wordEnds(text []byte, i int) bool { return i >= len(text) || !isWord(text[i]) }
 

@@ -128,25 +128,34 @@ func (r *Redactor) active(text []byte) uint64 {
 	return set
 }
 
+// maxRounds bounds how often presets look at what later ones have made of a text.
+const maxRounds = 4
+
 // appendSteps applies the steps of a set, and all that follow one that replaced
-// something, in order.
+// something, in order. What a preset has replaced may let one before it find more, as the
+// address in x@example.org_10.0.0.1, and that is applied again.
 func (r *Redactor) appendSteps(dst, text []byte, set uint64, c *context) ([]byte, bool) {
 	begin, changed := len(dst), false
-	for i := range r.steps {
-		s := &r.steps[i]
-		if set&bit(i) == 0 && !changed {
-			continue
+	again := len(r.steps)
+	for round := 0; round < maxRounds && again > 0; round++ {
+		last := 0
+		for i := range r.steps[:again] {
+			s := &r.steps[i]
+			if !changed && set&bit(i) == 0 || round > 0 && s.method <= byPattern {
+				continue
+			}
+			e := edit{dst: dst, text: text, by: &s.by}
+			s.scan(&e, c)
+			if e.done == 0 {
+				continue
+			}
+			dst = append(e.dst, text[e.done:]...)
+			if changed { // what the steps before have made stands in dst, too
+				dst = drop(dst, begin, begin+len(text))
+			}
+			text, changed, last = dst[begin:], true, i
 		}
-		e := edit{dst: dst, text: text, by: &s.by}
-		s.scan(&e, c)
-		if e.done == 0 {
-			continue
-		}
-		dst = append(e.dst, text[e.done:]...)
-		if changed { // what the steps before have made stands in dst, too
-			dst = drop(dst, begin, begin+len(text))
-		}
-		text, changed = dst[begin:], true
+		again = last
 	}
 	return dst, changed
 }

@@ -5,13 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/transform/internal/redact"
 )
 
 const key = "0123456789abcdef"
 
-func newRedactor(tb testing.TB, list ...config.Redaction) *redact.Redactor {
+func newRedactor(tb rapid.TB, list ...config.Redaction) *redact.Redactor {
 	tb.Helper()
 	r, err := redact.New(list, []byte(key))
 	if err != nil {
@@ -31,20 +33,20 @@ func preset(names ...string) []config.Redaction {
 
 // text is the text redacted, and the same if there is nothing to replace. What stands in
 // dst before is held to stay.
-func text(tb testing.TB, r *redact.Redactor, in string) string {
+func text(tb rapid.TB, r *redact.Redactor, in string) string {
 	tb.Helper()
 	out, changed := r.AppendText([]byte("before"), []byte(in))
 	return outcome(tb, in, out, changed)
 }
 
 // value is text for JSON.
-func value(tb testing.TB, r *redact.Redactor, name, in string) string {
+func value(tb rapid.TB, r *redact.Redactor, name, in string) string {
 	tb.Helper()
 	out, changed := r.AppendJSON([]byte("before"), name, []byte(in))
 	return outcome(tb, in, out, changed)
 }
 
-func outcome(tb testing.TB, in string, out []byte, changed bool) string {
+func outcome(tb rapid.TB, in string, out []byte, changed bool) string {
 	tb.Helper()
 	rest, ok := bytes.CutPrefix(out, []byte("before"))
 	switch {

@@ -49,15 +49,10 @@ func valueBehind(text []byte, sep separator) (begin, end int, quoted bool) {
 	start := sep.at + sep.width
 	i := start
 	if i < len(text) && sep.width == 1 {
-		switch text[i] {
-		case ':': // as in std::string
+		switch c := text[i]; {
+		case c == text[sep.at]: // std::string, a == b
 			return i, i, false
-		case '=': // a comparison, or := of Go
-			if text[sep.at] == '=' {
-				return i, i, false
-			}
-			i++
-		case '>': // as Ruby writes it
+		case c == '=' || c == '>': // := as Go writes it, => as Ruby does
 			i++
 		}
 	}

@@ -42,8 +42,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintln(t, strings.Join(append(cells, volumes(row.Before, row.After)...), "\t"))
 	}
-	total := make([]string, len(columns))
-	total[0] = "total"
+	total := append([]string{"total"}, make([]string, len(columns)-1)...)
 	before := (*Volume)(nil)
 	if r.Before != nil {
 		before = &r.Before.Volume

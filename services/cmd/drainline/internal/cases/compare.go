@@ -96,7 +96,7 @@ func (w *wanted) String() string {
 	if w.time != nil {
 		parts = append(parts, "time: "+w.time.Format(time.RFC3339Nano))
 	}
-	if w.destinations != nil {
+	if len(w.destinations) > 0 {
 		parts = append(parts, "destination: "+shown(w.destinations))
 	}
 	return fmt.Sprintf("{%s} of line %d", strings.Join(parts, ", "), w.line)
@@ -107,7 +107,7 @@ func (w *wanted) compare(path string, e *Event) []Difference {
 	differ := func(key, expected, actual string) {
 		found = append(found, Difference{path + "." + key, expected, actual})
 	}
-	if w.destinations != nil && !slices.Equal(w.destinations, e.Destination) {
+	if len(w.destinations) > 0 && !slices.Equal(w.destinations, e.Destination) {
 		differ("destination", shown(w.destinations), shown(e.Destination))
 	}
 	if w.time != nil {

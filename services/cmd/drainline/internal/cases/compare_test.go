@@ -38,7 +38,7 @@ func fieldsOf(pairs ...string) []wire.Field {
 }
 
 // dead is a dead letter of frames.
-func dead(t testing.TB, reason string, frames string) *drainlinev1.DeadBlock {
+func dead(t *testing.T, reason string, frames string) *drainlinev1.DeadBlock {
 	t.Helper()
 	original, err := proto.Marshal(&drainlinev1.RawBlock{Requests: []*drainlinev1.Request{
 		{Encoding: drainlinev1.Encoding_ENCODING_FRAMES, Body: []byte(frames)},
@@ -50,7 +50,7 @@ func dead(t testing.TB, reason string, frames string) *drainlinev1.DeadBlock {
 }
 
 // judged is what a case with that expectation says of an output.
-func judged(t testing.TB, expected string, out transform.TrialOutput) Result {
+func judged(t *testing.T, expected string, out transform.TrialOutput) Result {
 	t.Helper()
 	f, _, err := read(t, "cases:\n- name: a\n  input: x\n  "+strings.ReplaceAll(expected, "\n", "\n  ")+"\n")
 	if err != nil {
@@ -64,7 +64,8 @@ func judged(t testing.TB, expected string, out transform.TrialOutput) Result {
 }
 
 // output is an event with everything, and one that is JSON.
-func output(t testing.TB) transform.TrialOutput {
+func output(t *testing.T) transform.TrialOutput {
+	t.Helper()
 	full := text("a\tb <é> \xff")
 	full.Host, full.Source, full.Sourcetype, full.Index = "h", "s", "t", "i"
 	full.Kind, full.Code, full.Dyno, full.Process = "app", "H12", "web.1", "web"

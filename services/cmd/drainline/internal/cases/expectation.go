@@ -46,7 +46,7 @@ func (r *reader) readExpectation(n *yaml.Node, keys map[string]*yaml.Node) expec
 	e := expectation{count: -1, filtered: -1, dead: map[string]int{}}
 	events, filtered, dead := keys["events"], keys["filtered"], keys["dead"]
 	if events == nil && filtered == nil && dead == nil {
-		r.mistake(n, "the case expects nothing: say events (a list, a number, or [] for none), filtered or dead")
+		r.mistakef(n, "the case expects nothing: say events (a list, a number, or [] for none), filtered or dead")
 	}
 	switch {
 	case events == nil:
@@ -79,7 +79,7 @@ func (r *reader) readDead(n *yaml.Node) (reason string, count int) {
 		count = r.number(keys["count"], 1, math.MaxInt32)
 	}
 	if reason = r.text(keys["reason"]); reason == "" && keys != nil {
-		r.mistake(n, "the dead letter has no reason")
+		r.mistakef(n, "the dead letter has no reason")
 	}
 	return reason, count
 }
@@ -102,7 +102,7 @@ func (r *reader) readWanted(n *yaml.Node) wanted {
 	}
 	if fields := keys["fields"]; fields != nil {
 		if fields.Kind != yaml.MappingNode {
-			r.mistake(fields, "must have names of indexed fields with values, null for a field that must not be there")
+			r.mistakef(fields, "must have names of indexed fields with values, null for a field that must not be there")
 			return w
 		}
 		w.fields, _ = r.data(fields).(map[string]any)

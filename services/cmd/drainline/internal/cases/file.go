@@ -87,17 +87,17 @@ func (r *reader) readFile(content []byte) *File {
 	}
 	entries := list(keys["cases"])
 	if len(entries) == 0 {
-		r.mistake(root, "there are no cases")
+		r.mistakef(root, "there are no cases")
 	}
 	if len(entries) > maxCases {
-		r.mistake(root, "there are more than %d cases", maxCases)
+		r.mistakef(root, "there are more than %d cases", maxCases)
 		return nil
 	}
 	named := map[string]int{}
 	for i, entry := range entries {
 		c := r.readCase(i, entry)
 		if line, taken := named[c.Name]; taken && c.Name != "" {
-			r.mistake(entry, "line %d has a case of that name", line)
+			r.mistakef(entry, "line %d has a case of that name", line)
 		}
 		named[c.Name] = c.Line
 		f.Cases = append(f.Cases, c)
@@ -118,7 +118,7 @@ func (r *reader) readCase(i int, n *yaml.Node) Case {
 	case keys == nil:
 		return c
 	case c.Name == "":
-		r.mistake(n, "the case has no name")
+		r.mistakef(n, "the case has no name")
 	}
 	c.facts = sender.Facts{
 		Drain: r.text(keys["drain"]), App: r.text(keys["app"]), Query: r.textMap(keys["query"]),
@@ -131,10 +131,10 @@ func (r *reader) readCase(i int, n *yaml.Node) Case {
 		c.input = append(c.input, r.readInput(entry, c.received)...)
 	}
 	if len(list(keys["input"])) == 0 {
-		r.mistake(n, "the case has no input")
+		r.mistakef(n, "the case has no input")
 	}
 	if len(c.input) > maxInput {
-		r.mistake(n, "the case has more than %d lines and envelopes", maxInput)
+		r.mistakef(n, "the case has more than %d lines and envelopes", maxInput)
 	}
 	c.facts.Door = r.readDoor(n, keys["door"], c.input)
 	c.want = r.readExpectation(n, keys)
@@ -170,9 +170,9 @@ func (r *reader) readDoor(n, said *yaml.Node, inputs []sender.Body) drainlinev1.
 	}
 	switch {
 	case own && door == "logplex":
-		r.mistake(said, "envelopes and raw bodies come in at the door hec")
+		r.mistakef(said, "envelopes and raw bodies come in at the door hec")
 	case own && lines && door == "":
-		r.mistake(n, "lines and envelopes of one case come in at one door: say door: hec, or make two cases")
+		r.mistakef(n, "lines and envelopes of one case come in at one door: say door: hec, or make two cases")
 	}
 	if own || door == "hec" {
 		return drainlinev1.Door_DOOR_HEC

@@ -48,7 +48,7 @@ func (r *reader) readInput(n *yaml.Node, received time.Time) []sender.Body {
 	}
 	for _, key := range lineKeys {
 		if keys[key] != nil && form != "line" && form != "lines" {
-			r.mistake(keys[key], "%s goes with line and lines", key)
+			r.mistakef(keys[key], "%s goes with line and lines", key)
 		}
 	}
 	var inputs []sender.Body
@@ -72,7 +72,7 @@ func (r *reader) readInput(n *yaml.Node, received time.Time) []sender.Body {
 	}
 	times := r.number(keys["repeat"], 1, maxInput)
 	if times*len(inputs) > maxInput {
-		r.mistake(keys["repeat"], "that makes more than %d lines and envelopes", maxInput)
+		r.mistakef(keys["repeat"], "that makes more than %d lines and envelopes", maxInput)
 		return inputs
 	}
 	return slices.Repeat(inputs, times)
@@ -84,13 +84,13 @@ func (r *reader) formOf(n *yaml.Node, keys map[string]*yaml.Node) string {
 		switch {
 		case keys[form] == nil:
 		case found != "":
-			r.mistake(keys[form], "an input has one of %s and %s", found, form)
+			r.mistakef(keys[form], "an input has one of %s and %s", found, form)
 		default:
 			found = form
 		}
 	}
 	if found == "" {
-		r.mistake(n, "an input has one of %s", strings.Join(forms, ", "))
+		r.mistakef(n, "an input has one of %s", strings.Join(forms, ", "))
 	}
 	return found
 }
@@ -107,7 +107,7 @@ func (r *reader) readLines(keys map[string]*yaml.Node, received time.Time) []sen
 	}
 	for _, word := range [][2]string{{"process", process}, {"app", appname}, {"host", host}} {
 		if strings.ContainsAny(word[1], " \n") {
-			r.mistake(keys[word[0]], "%s must not have spaces", word[0])
+			r.mistakef(keys[word[0]], "%s must not have spaces", word[0])
 		}
 	}
 	if keys["priority"] != nil {
@@ -121,11 +121,11 @@ func (r *reader) readLines(keys map[string]*yaml.Node, received time.Time) []sen
 	if keys["lines"] != nil {
 		texts = strings.Split(strings.TrimSuffix(r.text(keys["lines"]), "\n"), "\n")
 	}
-	var inputs []sender.Body
+	inputs := make([]sender.Body, 0, len(texts))
 	for _, text := range texts {
 		frame := logplex.AppendFrame(nil, uint8(priority), at, host, appname, process, text)
 		if _, _, err := logplex.Check(frame); err != nil {
-			r.mistake(keys["line"], "the line is longer than the %d bytes that a frame may have", logplex.MaxFrame)
+			r.mistakef(keys["line"], "the line is longer than the %d bytes that a frame may have", logplex.MaxFrame)
 		}
 		inputs = append(inputs, sender.Body{Encoding: drainlinev1.Encoding_ENCODING_FRAMES, Bytes: frame})
 	}
@@ -178,9 +178,9 @@ func (r *reader) readFrames(n *yaml.Node) []sender.Body {
 	case err != nil:
 		rest := bytes.TrimRight(body[start:], "\n")
 		_, frame, _ := bytes.Cut(rest, []byte(" "))
-		r.mistake(n, "byte %d: %s; what follows the number has %d bytes, %d with a line feed", err.Offset, err.Reason, len(frame), len(frame)+1)
+		r.mistakef(n, "byte %d: %s; what follows the number has %d bytes, %d with a line feed", err.Offset, err.Reason, len(frame), len(frame)+1)
 	case len(inputs) == 0:
-		r.mistake(n, "there is no frame")
+		r.mistakef(n, "there is no frame")
 	}
 	return inputs
 }
@@ -188,8 +188,9 @@ func (r *reader) readFrames(n *yaml.Node) []sender.Body {
 // readEnvelopes takes envelopes as JSON text, or as data.
 func (r *reader) readEnvelopes(n *yaml.Node) []sender.Body {
 	if n.Kind == yaml.SequenceNode {
-		var inputs []sender.Body
-		for _, entry := range list(n) {
+		entries := list(n)
+		inputs := make([]sender.Body, 0, len(entries))
+		for _, entry := range entries {
 			inputs = append(inputs, r.readEnvelopes(entry)...)
 		}
 		return inputs
@@ -201,7 +202,7 @@ func (r *reader) readEnvelopes(n *yaml.Node) []sender.Body {
 		inputs = append(inputs, sender.Body{Encoding: drainlinev1.Encoding_ENCODING_HEC_EVENTS, Bytes: bytes.Clone(in.Envelope().Raw)})
 	}
 	if refused := in.Refused(); refused != nil {
-		r.mistake(n, "HEC refuses it: %v", refused)
+		r.mistakef(n, "HEC refuses it: %v", refused)
 	}
 	return inputs
 }
@@ -213,7 +214,7 @@ func (r *reader) jsonOf(n *yaml.Node) []byte {
 	}
 	content, err := plainJSON(r.data(n))
 	if err != nil {
-		r.mistake(n, "cannot be written as JSON: %v", err)
+		r.mistakef(n, "cannot be written as JSON: %v", err)
 	}
 	return content
 }

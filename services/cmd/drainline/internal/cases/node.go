@@ -29,7 +29,7 @@ type reader struct {
 // maxMistakes is how many are told: a file of something else has many.
 const maxMistakes = 20
 
-func (r *reader) mistake(n *yaml.Node, format string, args ...any) {
+func (r *reader) mistakef(n *yaml.Node, format string, args ...any) {
 	if len(r.mistakes) >= maxMistakes {
 		return
 	}
@@ -50,7 +50,7 @@ func (r *reader) parse(content []byte) *yaml.Node {
 	err := decoder.Decode(&document)
 	switch {
 	case errors.Is(err, io.EOF):
-		r.mistake(nil, "the file is empty")
+		r.mistakef(nil, "the file is empty")
 		return nil
 	case err != nil:
 		r.invalid(err)
@@ -64,7 +64,7 @@ func (r *reader) parse(content []byte) *yaml.Node {
 		return nil
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		r.mistake(nil, "the file must hold one YAML document: what follows the second --- would not be read")
+		r.mistakef(nil, "the file must hold one YAML document: what follows the second --- would not be read")
 		return nil
 	}
 	return document.Content[0]
@@ -79,7 +79,7 @@ func (r *reader) invalid(err error) {
 		messages = several.Errors
 	}
 	for _, m := range messages {
-		r.mistake(nil, "is not valid YAML: %s", unprintable.ReplaceAllString(m, "?"))
+		r.mistakef(nil, "is not valid YAML: %s", unprintable.ReplaceAllString(m, "?"))
 	}
 }
 
@@ -88,13 +88,13 @@ func (r *reader) invalid(err error) {
 func (r *reader) section(n *yaml.Node, known ...string) map[string]*yaml.Node {
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {
-		r.mistake(n, "must have keys with values: %s", strings.Join(known, ", "))
+		r.mistakef(n, "must have keys with values: %s", strings.Join(known, ", "))
 		return nil
 	}
 	values := make(map[string]*yaml.Node, len(n.Content)/2)
 	for key, value := range pairs(n) {
 		if !slices.Contains(known, key.Value) {
-			r.mistake(key, "unknown key %q%s", key.Value, nearest.Hint(key.Value, known))
+			r.mistakef(key, "unknown key %q%s", key.Value, nearest.Hint(key.Value, known))
 			continue
 		}
 		values[key.Value] = value
@@ -144,7 +144,7 @@ func (r *reader) text(n *yaml.Node) string {
 	case n == nil || isNull(n):
 		return ""
 	case n.Kind != yaml.ScalarNode:
-		r.mistake(n, "must be text")
+		r.mistakef(n, "must be text")
 		return ""
 	default:
 		return n.Value
@@ -152,9 +152,10 @@ func (r *reader) text(n *yaml.Node) string {
 }
 
 func (r *reader) texts(n *yaml.Node) []string {
-	var texts []string
-	for _, entry := range list(n) {
-		texts = append(texts, r.text(entry))
+	entries := list(n)
+	texts := make([]string, len(entries))
+	for i, entry := range entries {
+		texts[i] = r.text(entry)
 	}
 	return texts
 }
@@ -164,7 +165,7 @@ func (r *reader) textMap(n *yaml.Node) map[string]string {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode {
-		r.mistake(n, "must have names with values")
+		r.mistakef(n, "must have names with values")
 		return nil
 	}
 	texts := make(map[string]string, len(n.Content)/2)
@@ -177,7 +178,7 @@ func (r *reader) textMap(n *yaml.Node) map[string]string {
 func (r *reader) number(n *yaml.Node, least, most int) int {
 	number, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil || number < least || number > most {
-		r.mistake(n, "must be a whole number from %d to %d", least, most)
+		r.mistakef(n, "must be a whole number from %d to %d", least, most)
 		return least
 	}
 	return number
@@ -187,7 +188,7 @@ func (r *reader) number(n *yaml.Node, least, most int) int {
 func (r *reader) choice(n *yaml.Node, words ...string) string {
 	word := r.text(n)
 	if word != "" && !slices.Contains(words, word) {
-		r.mistake(n, "must be %s", strings.Join(words, " or "))
+		r.mistakef(n, "must be %s", strings.Join(words, " or "))
 		return ""
 	}
 	return word
@@ -200,7 +201,7 @@ func (r *reader) time(n *yaml.Node) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339Nano, n.Value)
 	if err != nil {
-		r.mistake(n, "must be a time such as 2026-01-31T23:59:00Z")
+		r.mistakef(n, "must be a time such as 2026-01-31T23:59:00Z")
 	}
 	return t
 }
@@ -240,7 +241,7 @@ func (r *reader) dataNumber(n *yaml.Node) any {
 	}
 	var number float64 // such as 0x1f, 1_000 or +1
 	if err := n.Decode(&number); err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
-		r.mistake(n, "%s is no number that JSON knows", n.Value)
+		r.mistakef(n, "%s is no number that JSON knows", n.Value)
 		return json.Number("0")
 	}
 	return json.Number(strconv.FormatFloat(number, 'g', -1, 64))

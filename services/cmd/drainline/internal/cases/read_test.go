@@ -12,7 +12,7 @@ import (
 )
 
 // read reads a file of that content.
-func read(t testing.TB, content string) (*File, string, error) {
+func read(t *testing.T, content string) (*File, string, error) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "x_test.yaml")
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {

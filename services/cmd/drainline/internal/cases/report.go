@@ -43,7 +43,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 			}
 		}
 		if verbose || !result.OK {
-			result.Outcome.write(&b)
+			result.write(&b)
 		}
 	}
 	fmt.Fprintf(&b, "%s, %d failed (%s)\n", plural(len(r.Results), "case"), r.Failed(), plural(r.Files, "file"))
@@ -200,7 +200,7 @@ func (r *Result) junit() *junitFailure {
 	for _, d := range r.Differences {
 		d.write(&text)
 	}
-	r.Outcome.write(&text)
+	r.write(&text)
 	first := r.Differences[0]
 	return &junitFailure{
 		Message: fmt.Sprintf("%s: expected %s, actual %s", first.Path, first.Expected, first.Actual), Text: "\n" + text.String(),

@@ -114,8 +114,9 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct {
-		Cases         []Result
-		Total, Failed int
+		Cases  []Result `json:"cases"`
+		Total  int      `json:"total"`
+		Failed int      `json:"failed"`
 	}
 	decoder := json.NewDecoder(strings.NewReader(b.String()))
 	decoder.DisallowUnknownFields()

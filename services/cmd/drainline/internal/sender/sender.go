@@ -43,7 +43,9 @@ type Sender struct {
 	base  drainlinev1.Request
 	facts Facts
 	token config.Token
-	sent  uint64
+	// timeNS is that of events without one, in nanoseconds since 1970; 0 for when they came.
+	timeNS int64
+	sent   uint64
 }
 
 // New makes a sender. It fails where ingest would refuse its requests, or would not
@@ -57,7 +59,10 @@ func New(c *config.Config, f Facts) (*Sender, error) {
 	s.base.Facts = facts
 	s.base.Marks = slices.Clone(f.Marks)
 	if f.Door == drainlinev1.Door_DOOR_HEC {
-		return s, s.setToken(c)
+		if err := s.setToken(c); err != nil {
+			return nil, err
+		}
+		return s, s.setDrain(c)
 	}
 	if err := s.setCredential(c, facts); err != nil {
 		return nil, err
@@ -67,8 +72,24 @@ func New(c *config.Config, f Facts) (*Sender, error) {
 
 func (s *Sender) setToken(c *config.Config) error {
 	t, err := entry(c.Ingest.HEC.Tokens, s.facts.Credential, "ingest.hec.tokens")
+	if err != nil {
+		return err
+	}
 	s.token = t
-	return err
+	s.base.Query = maps.Clone(s.facts.Query)
+	maps.DeleteFunc(s.base.GetQuery(), func(name, _ string) bool { // such as index, which is for HEC itself
+		return !isKept(name, c.Ingest.Logplex.QueryFields)
+	})
+	at, ok := s.facts.Query["time"]
+	if !ok {
+		return nil
+	}
+	ns, refused := hec.ParseQueryTime(at)
+	if refused != nil {
+		return fmt.Errorf("query time: HEC refuses it: %w", refused)
+	}
+	s.timeNS = ns
+	return nil
 }
 
 func (s *Sender) setCredential(c *config.Config, facts *drainlinev1.Facts) error {
@@ -102,12 +123,19 @@ func entry[T any](entries map[string]T, name, section string) (T, error) {
 // setQuery wants of the query what ingest.logplex.query_fields keeps.
 func (s *Sender) setQuery(kept []string) error {
 	for name := range s.facts.Query {
-		if !slices.ContainsFunc(kept, func(glob string) bool { ok, err := path.Match(glob, name); return ok && err == nil }) {
+		if !isKept(name, kept) {
 			return fmt.Errorf("query %s: ingest does not keep it, ingest.logplex.query_fields has %s", name, strings.Join(kept, ", "))
 		}
 	}
 	s.base.Query = s.facts.Query
 	return nil
+}
+
+func isKept(name string, kept []string) bool {
+	return slices.ContainsFunc(kept, func(glob string) bool {
+		ok, err := path.Match(glob, name)
+		return ok && err == nil
+	})
 }
 
 // setDrain notes that a drain should be listed, and is not.
@@ -153,6 +181,7 @@ func (s *Sender) request(b *Body) *drainlinev1.Request {
 	switch {
 	case b.Encoding != drainlinev1.Encoding_ENCODING_FRAMES:
 		r.Door, r.Defaults = drainlinev1.Door_DOOR_HEC, s.eventDefaults(r.GetCredential())
+		r.Query, r.DrainToken, r.Marks = nil, "", s.facts.Marks
 	case r.GetDoor() == drainlinev1.Door_DOOR_HEC:
 		r.Defaults = s.defaults()
 	default:
@@ -185,6 +214,6 @@ func (s *Sender) eventDefaults(credential string) *drainlinev1.Defaults {
 	d.Host = cmp.Or(d.GetHost(), client)
 	d.Source = cmp.Or(d.GetSource(), "http:"+credential)
 	d.Sourcetype = cmp.Or(d.GetSourcetype(), "httpevent")
-	d.SplitArrays = s.token.SplitArrays
+	d.SplitArrays, d.TimeNs = s.token.SplitArrays, s.timeNS
 	return d
 }
