@@ -55,7 +55,7 @@ func (d *dying) add(r *drainlinev1.Request, frame uint32, code, sentence string,
 	if len(reason.sentences) < maxSentences && !slices.Contains(reason.sentences, sentence) {
 		reason.sentences = append(reason.sentences, sentence)
 	}
-	if isSame(reason.last, body) {
+	if reason.from == r && isSame(reason.last, body) {
 		return // one element of an envelope after another
 	}
 	reason.last, reason.size = body, reason.size+len(body)

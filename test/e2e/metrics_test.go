@@ -24,10 +24,12 @@ func (p *process) scrape(admin, pattern string) float64 {
 	sum := 0.0
 	expression := regexp.MustCompile(`^` + pattern + `$`)
 	for line := range strings.Lines(string(text)) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || !expression.MatchString(name) {
+		line = strings.TrimSpace(line)
+		end := strings.LastIndexByte(line, ' ') // a label may have spaces
+		if end < 0 || !expression.MatchString(line[:end]) {
 			continue
 		}
+		value := line[end+1:]
 		n, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			p.t.Fatal(err)

@@ -86,6 +86,18 @@ cases:
     input: [{process: router, line: at=info path="/"}, hello]
     events: [{index: web, host: shop}, {index: "", message: hello}]
 `
+	// manyCases are over a limit.
+	manyCases = `
+config: limit.yaml
+cases:
+  - name: over the limit
+    input: [{line: x, repeat: 5}, {line: x, received: 2026-01-01T00:00:02Z}]
+    events: 3
+    dead: {reason: over_limit, count: 3}
+  - name: the next case begins anew
+    input: x
+    events: 1
+`
 	badCases = `
 config: drainline.yaml
 cases:
@@ -169,6 +181,15 @@ func TestCases(t *testing.T) {
 		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(ran{})); diff != "" {
 			t.Errorf("%s (- wanted, + got):\n%s", c.name, diff)
 		}
+	}
+}
+
+// Limits count by the times of a case, and forget them with it.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, files("limit.yaml", looseConfig+"rules: [{name: few, limit: {events: 2, over: dead}}]\n", "many_test.yaml", manyCases))
+	if r := runTest(filepath.Join(dir, "many_test.yaml")); r.code != 0 {
+		t.Errorf("%d %s:\n%s", r.code, r.err, r.stdout)
 	}
 }
 

@@ -113,7 +113,7 @@ func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, e
 		loader: loader, level: level, hangup: make(chan os.Signal, 1),
 	}
 	p.Check("configuration", false, p.refused.get)
-	metrics.Gauge("drainline_configuration_refused", "1", "1 while a changed configuration is refused and the one before stays in force.", p.refused.alarm)
+	metrics.Gauge("drainline_configuration_refused", "{configuration}", "1 while a changed configuration is refused and the one before stays in force.", p.refused.alarm)
 	p.AtEnd(func() {
 		if err := metrics.Close(context.Background()); err != nil {
 			p.Log.Warn("metrics", "error", err)

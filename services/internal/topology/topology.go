@@ -95,15 +95,18 @@ func New(c *config.Config, capacity int64) Plan {
 	return p
 }
 
+// idleOrdered is what the ordered shards have of the room of the others while no drain
+// joins lines: a tenth of it. A server reserves the size of a stream.
+const idleOrdered = 10
+
 // shards are the streams between ingest and transform. The unordered have the room
 // together, but each at least room for a message.
 //
 // The ordered ones have no part of that, so that drains without joined lines lose none:
-// each is as large as an unordered one, or less where there are more of them. They are
-// there although no drain joins lines: the first may come with a reload, and what the
-// last has left has to be taken. With them, streams that are all full at once hold up to
-// 11 % more than an embedded server's capacity. That is 70 % of the free disk at most,
-// and the disk is watched.
+// together they are as large where a drain joins lines. They are there also where none
+// does: the first may come with a reload, and what the last has left has to be taken.
+// With them, streams that are all full at once hold up to 11 % more than an embedded
+// server's capacity. That is 70 % of the free disk at most, and the disk is watched.
 func shards(c *config.Config, room int64) []Stream {
 	unordered, ordered := max(c.Bus.Raw.Shards, 1), OrderedShards(c)
 	streams := make([]Stream, 0, unordered+ordered)
@@ -111,7 +114,10 @@ func shards(c *config.Config, room int64) []Stream {
 	for n := range unordered {
 		streams = append(streams, Stream{Config: raw(c, wire.Shard(n), each), Consumer: consumer(wire.TransformConsumer)})
 	}
-	each = max(room/int64(max(unordered, ordered)), wire.ServerPayload)
+	if !slices.ContainsFunc(c.Drains, func(d config.Drain) bool { return len(d.Join) > 0 }) {
+		room /= idleOrdered
+	}
+	each = max(room/int64(ordered), wire.ServerPayload)
 	for n := range ordered {
 		streams = append(streams, Stream{Config: raw(c, wire.OrderedShard(n), each), Consumer: pinned(wire.TransformConsumer)})
 	}
@@ -233,7 +239,7 @@ func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, er
 	for _, want := range p.Streams {
 		s, err := js.Stream(ctx, want.Config.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			s, err = js.CreateStream(ctx, want.Config)
+			s, err = create(ctx, js, want.Config)
 		}
 		if err != nil {
 			return differences, streamError(want, err)
@@ -254,9 +260,25 @@ func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, er
 	return differences, nil
 }
 
-func streamError(s Stream, err error) error {
+// create makes a stream, or finds the one that another service has made at the same
+// time: for a moment the server counts the room for both.
+func create(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
+	s, err := js.CreateStream(ctx, c)
+	if isReserved(err) {
+		if s, found := js.Stream(ctx, c.Name); found == nil {
+			return s, nil
+		}
+	}
+	return s, err //nolint:wrapcheck // the caller says of which stream
+}
+
+func isReserved(err error) bool {
 	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == codeDiskReserved {
+	return errors.As(err, &api) && api.ErrorCode == codeDiskReserved
+}
+
+func streamError(s Stream, err error) error {
+	if isReserved(err) {
 		return fmt.Errorf("stream %s: the server has no room for %d bytes: lower its max_bytes or raise the server's storage limit: %w",
 			s.Config.Name, s.Config.MaxBytes, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,8 +51,22 @@ func acknowledging() *config.Config {
 	return c
 }
 
+// joining is configured, with a drain that joins lines.
+func joining() *config.Config {
+	c := configured()
+	c.Drains = []config.Drain{{Token: "d.1"}, {Token: "d.2", Join: []string{"java"}}}
+	return c
+}
+
 // start runs a server with room for a number of bytes and connects to it.
 func start(t *testing.T, room int64) (*bus.Conn, jetstream.JetStream) {
+	t.Helper()
+	conn := connect(t, serve(t, room))
+	return conn, conn.JetStream()
+}
+
+// serve runs a server with room for a number of bytes and returns its URL.
+func serve(t *testing.T, room int64) string {
 	t.Helper()
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
@@ -68,14 +83,19 @@ func start(t *testing.T, room int64) (*bus.Conn, jetstream.JetStream) {
 	if !ns.ReadyForConnections(patience) {
 		t.Fatal("the server does not start")
 	}
+	return ns.ClientURL()
+}
+
+func connect(t *testing.T, url string) *bus.Conn {
+	t.Helper()
 	conn, err := bus.Connect(t.Context(), bus.Options{
-		URL: ns.ClientURL(), Name: "test", Names: wire.Names{Prefix: "p"}, ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
+		URL: url, Name: "test", Names: wire.Names{Prefix: "p"}, ConnectTimeout: patience, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	return conn, conn.JetStream()
+	return conn
 }
 
 func TestNewSharesTheRoom(t *testing.T) {
@@ -88,8 +108,11 @@ func TestNewSharesTheRoom(t *testing.T) {
 	tiny.Bus.Raw.MaxBytes = mib
 	plain := configured()
 	plain.Ingest.HEC.Tokens = map[string]config.Token{"plain": {}}
-	many := configured()
-	many.Bus.Raw.OrderedShards = 4
+	many, manyJoining := configured(), joining()
+	many.Bus.Raw.OrderedShards, manyJoining.Bus.Raw.OrderedShards = 4, 4
+	ownJoining, tinyJoining := joining(), joining()
+	ownJoining.Bus.Raw.MaxBytes, tinyJoining.Bus.Raw.MaxBytes = 5*mib, mib
+	tinyJoining.Bus.Raw.OrderedShards = 2
 	few := acknowledging()
 	few.Ingest.HEC.Acks.Channels = 100
 	for _, c := range []struct {
@@ -99,43 +122,63 @@ func TestNewSharesTheRoom(t *testing.T) {
 		want     map[string]int64
 	}{
 		{"embedded", configured(), 100 * gib, map[string]int64{
-			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
 			"p_dead": 5 * gib, "p_suspects": mib,
 		}},
 		{"external", configured(), 0, map[string]int64{
-			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib / 10, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
 		}},
 		{"configured", own, 100 * gib, map[string]int64{
-			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": 5 * mib / 2, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
+			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": mib, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
 			"p_dead": 6 * mib, "p_suspects": mib,
 		}},
 		{"room for a message", tiny, 0, map[string]int64{
 			"p_raw_s0": mib, "p_raw_s1": mib, "p_raw_o0": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib,
 		}},
+		{"joining", joining(), 100 * gib, map[string]int64{
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 20 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_dead": 5 * gib, "p_suspects": mib,
+		}},
+		{"joining, external", joining(), 0, map[string]int64{
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib,
+		}},
+		{"joining, configured", ownJoining, 0, map[string]int64{
+			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": 5 * mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib,
+		}},
+		{"joining, room for a message", tinyJoining, 0, map[string]int64{
+			"p_raw_s0": mib, "p_raw_s1": mib, "p_raw_o0": mib, "p_raw_o1": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_dead": gib, "p_suspects": mib,
+		}},
 		{"many ordered shards", many, 100 * gib, map[string]int64{
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": gib / 2, "p_raw_o1": gib / 2, "p_raw_o2": gib / 2, "p_raw_o3": gib / 2,
+			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib,
+		}},
+		{"many ordered shards, joining", manyJoining, 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 5 * gib, "p_raw_o1": 5 * gib, "p_raw_o2": 5 * gib, "p_raw_o3": 5 * gib,
 			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib,
 		}},
 		{"no acknowledgement", plain, 100 * mib, map[string]int64{
-			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_raw_o0": 10 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
+			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_raw_o0": 2 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
 			"p_dead": 5 * mib, "p_suspects": mib,
 		}},
 		{"acknowledgement", acknowledging(), 1000 * mib, map[string]int64{
-			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_raw_o0": 100 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
+			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_raw_o0": 20 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
 			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 50 * mib,
 		}},
 		{"acknowledgement, little room", acknowledging(), 40 * mib, map[string]int64{
-			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_raw_o0": 4 * mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
+			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_raw_o0": mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
 			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": 2 * mib,
 		}},
 		{"acknowledgement, few channels", few, 100 * gib, map[string]int64{
-			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 10 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
+			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
 			"p_dead": 5 * gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": mib,
 		}},
 		{"acknowledgement, external", acknowledging(), 0, map[string]int64{
-			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
+			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib / 10, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
 			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 131_000_000,
 		}},
 	} {
@@ -338,16 +381,37 @@ func TestCountersHaveRoom(t *testing.T) {
 	}
 }
 
+// The first join of lines gives the ordered shards room, and the last takes it back.
+func TestApplyGivesJoinsRoom(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	for _, c := range []struct {
+		config *config.Config
+		want   int64
+	}{{configured(), 2 * gib}, {joining(), 20 * gib}, {configured(), 2 * gib}} {
+		if err := topology.New(c.config, 100*gib).Apply(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		s, err := js.Stream(t.Context(), "p_raw_o0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().Config.MaxBytes; got != c.want {
+			t.Errorf("%d bytes, want %d", got, c.want)
+		}
+	}
+}
+
 // Neither what is stored, nor a stream that is not planned any more, is lost.
 func TestApplyDeletesNothing(t *testing.T) {
 	t.Parallel()
 	conn, js := start(t, 1000*gib)
-	if err := topology.New(configured(), gib).Apply(t.Context(), conn); err != nil {
+	if err := topology.New(joining(), gib).Apply(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
 	const n, size = 30, 100 << 10
 	for i := range n {
-		for _, subject := range []string{"p.raw.s0", "p.raw.s1", "p.events.archive", "p.dead.ingest." + strconv.Itoa(i)} {
+		for _, subject := range []string{"p.raw.s0", "p.raw.s1", "p.raw.o0", "p.events.archive", "p.dead.ingest." + strconv.Itoa(i)} {
 			if _, err := js.Publish(t.Context(), subject, make([]byte, size)); err != nil {
 				t.Fatal(err)
 			}
@@ -360,7 +424,7 @@ func TestApplyDeletesNothing(t *testing.T) {
 	if err := topology.New(smaller, gib).Apply(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"p_raw_s0", "p_raw_s1", "p_events_archive", "p_dead"} {
+	for _, name := range []string{"p_raw_s0", "p_raw_s1", "p_raw_o0", "p_events_archive", "p_dead"} {
 		s, err := js.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -388,6 +452,68 @@ func TestEnsureCreatesWhatIsMissing(t *testing.T) {
 			t.Errorf("%v, %v", differences, err)
 		}
 		holdToContract(t, js)
+	}
+}
+
+// Services that start together find what another has made a moment ago, though the
+// server, which counts its room once more, refuses to make it again.
+func TestEnsureTogether(t *testing.T) {
+	t.Parallel()
+	const services, rounds = 8, 5
+	c := configured()
+	c.Bus.Raw = config.RawStream{Shards: 1, MaxBytes: 20 * gib}
+	c.Destinations = map[string]config.Destination{"archive": {MaxBytes: gib}, "splunk": {MaxBytes: gib / 2}}
+	c.Bus.Dead.MaxBytes = gib / 4
+	// Each stream is larger than all behind it: once it is there, nowhere is room for two.
+	plan := topology.New(c, 0)
+	var room int64
+	for _, s := range plan.Streams {
+		room += s.Config.MaxBytes
+	}
+	url := serve(t, room)
+	conns := make([]*bus.Conn, services)
+	for i := range conns {
+		conns[i] = connect(t, url)
+	}
+	js := conns[0].JetStream()
+	for range rounds {
+		var running sync.WaitGroup
+		begin := make(chan struct{})
+		for _, conn := range conns {
+			running.Go(func() {
+				<-begin
+				if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
+					t.Errorf("%v, %v", differences, err)
+				}
+			})
+		}
+		close(begin)
+		running.Wait()
+		for _, s := range plan.Streams {
+			if err := js.DeleteStream(t.Context(), s.Config.Name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Who uses a server that is not ours learns that the first join of lines wants more room.
+func TestEnsureSaysThatJoinsNeedRoom(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	if _, err := topology.New(configured(), 0).Ensure(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	plan := topology.New(joining(), 0)
+	want := []string{"p_raw_o0: max_bytes is 429496729, the configuration says 4294967296"}
+	if got, err := plan.Ensure(t.Context(), conn); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := js.UpdateStream(t.Context(), plan.Streams[2].Config); err != nil { // as the operator does
+		t.Fatal(err)
+	}
+	if got, err := plan.Ensure(t.Context(), conn); err != nil || got != nil {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

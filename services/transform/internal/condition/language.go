@@ -91,23 +91,20 @@ func (l *language) predicate(node *ast.Node, n *ast.BuiltinNode) {
 		l.refusef(node, "not enough arguments for %s", n.Name)
 		return
 	}
-	inside := finder{found: func(n ast.Node) bool { _, ok := n.(*ast.BuiltinNode); return ok }}
+	var inside predicateFinder
 	ast.Walk(&n.Arguments[1], &inside)
-	if inside.node != nil {
-		l.refusef(node, "%s cannot be used inside of %s", inside.node.(*ast.BuiltinNode).Name, n.Name) //nolint:forcetypeassert // it was found by its type
+	if inside.found != nil {
+		l.refusef(node, "%s cannot be used inside of %s", inside.found.Name, n.Name)
 	}
 }
 
-// finder finds a node.
-type finder struct {
-	found func(ast.Node) bool
-	node  ast.Node
-}
+// predicateFinder finds a predicate.
+type predicateFinder struct{ found *ast.BuiltinNode }
 
 // Visit looks at one node.
-func (f *finder) Visit(node *ast.Node) {
-	if f.found(*node) {
-		f.node = *node
+func (f *predicateFinder) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.BuiltinNode); ok {
+		f.found = n
 	}
 }
 

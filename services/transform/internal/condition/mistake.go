@@ -134,11 +134,11 @@ func nearestOf(name string, known []string) string {
 	return fmt.Sprintf(`, the nearest is %q`, best)
 }
 
-// distance is Levenshtein's, of names of at most 64 bytes.
+// distance is Levenshtein's. Names of more than 64 bytes are like no other.
 func distance(a, b string) int {
 	const most = 64
 	if len(a) > most || len(b) > most {
-		return most
+		return len(a) + len(b)
 	}
 	var row [most + 1]int
 	for j := range row {

@@ -34,6 +34,9 @@ func (e *edit) replace(begin, end int) {
 	}
 }
 
+// finish appends what follows the last replacement.
+func (e *edit) finish() []byte { return append(e.dst, e.text[e.done:]...) }
+
 // replacement is what takes the place of a secret: a text, or its HMAC if there is a key.
 type replacement struct {
 	with, key []byte
@@ -47,7 +50,7 @@ const (
 	digestLength = len(digestPrefix) + 2*digestBytes
 )
 
-// inJSON is the replacement for what is written as JSON.
+// inJSON is the replacement in JSON as it is written.
 func (r *replacement) inJSON(quote bool) replacement {
 	return replacement{with: appendEscaped(nil, r.with), key: r.key, quote: quote}
 }

@@ -142,7 +142,7 @@ func trimAddress(text []byte, begin, end int) (int, int) {
 
 func isIPv6(text []byte) bool {
 	const longest = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
-	if len(text) > longest || bytes.IndexAny(text, "0123456789") < 0 {
+	if len(text) > longest || !bytes.ContainsAny(text, "0123456789") {
 		return false
 	}
 	if !bytes.Contains(text, []byte("::")) && bytes.Count(text, []byte(":")) < 6 {

@@ -15,14 +15,13 @@ var noContext context
 
 func (c *context) any() bool { return *c != noContext }
 
-// or is the context with what another has beside it.
-func (c context) or(other *context) context {
+// with adds what another has beside it.
+func (c *context) with(other *context) {
 	for i, n := range other {
 		if c[i] == nil {
 			c[i] = n
 		}
 	}
-	return c
 }
 
 // contextOf is that of a value which is given under a name.
@@ -79,9 +78,10 @@ func (w *walker) walk(dst, in []byte) (out []byte, changed, ok bool) {
 func (w *walker) enter(depth int) {
 	for i, n := range w.next {
 		if n != nil && w.around[i] == nil {
-			w.around[i], w.since[i] = n, depth
+			w.since[i] = depth
 		}
 	}
+	w.around.with(&w.next)
 	w.next = noContext
 }
 
@@ -105,7 +105,8 @@ func (w *walker) appendToken(dst, before, value []byte, kind tokenKind) ([]byte,
 		dst = appendUnescaped(dst, text)
 		text = dst[begin:]
 	}
-	c := w.around.or(&w.next)
+	c := w.around
+	c.with(&w.next)
 	if w.next = noContext; kind == memberName {
 		c, w.next = noContext, w.r.contextOf(text)
 	}
@@ -114,7 +115,7 @@ func (w *walker) appendToken(dst, before, value []byte, kind tokenKind) ([]byte,
 	switch {
 	case c.any():
 		dst, changed = w.r.appendSteps(dst, text, everyStep, &c)
-	case kind == textValue && resemblesJSON(text):
+	case kind != numberValue && resemblesJSON(text):
 		dst, changed = w.r.appendText(dst, text, w.level+1)
 	default:
 		dst, changed = w.r.appendSteps(dst, text, w.active, &noContext)
@@ -166,13 +167,15 @@ func (r *Redactor) appendPatterns(dst, in []byte, quote bool) ([]byte, bool) {
 		if !s.pattern.needs.in(in) {
 			continue
 		}
-		by := s.by.inJSON(quote)
-		e := edit{dst: dst, text: in, by: &by, across: true}
+		e := edit{dst: dst, text: in, by: &s.across[0], across: true}
+		if quote {
+			e.by = &s.across[1]
+		}
 		s.scan(&e, &noContext)
 		if e.done == 0 {
 			continue
 		}
-		dst = append(e.dst, in[e.done:]...)
+		dst = e.finish()
 		if changed {
 			dst = drop(dst, begin, begin+len(in))
 		}

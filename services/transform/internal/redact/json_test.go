@@ -33,8 +33,10 @@ func TestJSON(t *testing.T) {
 		{"", `{"authorization":["Token abc","xyz"]}`, `{"authorization":["Token ***","***"]}`},
 		{"", `{"Authorization":"Digest username=\"a\", b=\"c\""}`, `{"Authorization":"Digest ***"}`},
 		{"", `{"secretAccessKey":"x","secret_key":7}`, `{"secretAccessKey":"***","secret_key":"***"}`},
-		{"", `{"key":"-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n"}`,
-			`{"key":"-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----\n"}`},
+		{
+			"", `{"key":"-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n"}`,
+			`{"key":"-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----\n"}`,
+		},
 		{"", `{"u":"postgres:\/\/a:b@c"}`, `{"u":"postgres://a:***@c"}`},
 		{"", `{"body":"{\"user\":\"x\\u0040y.de\",\"password\":{\"a\":\"b\"}}"}`, `{"body":"{\"user\":\"***\",\"password\":{\"a\":\"***\"}}"}`},
 		{"", `{"body":"{\"b\":\"{\\\"token\\\":[\\\"x\\\"]}\"}"}`, `{"body":"{\"b\":\"{\\\"token\\\":[\\\"***\\\"]}\"}"}`},
@@ -76,7 +78,7 @@ func TestPatternsAcrossJSON(t *testing.T) {
 		{`\d+`, "***", `{"a":"\u00e9 7","b":8}`, `{"a":"é ***","b":"***"}`, ""},
 		{`^\d+$`, "x", `{"a":"7","b":"a 8","c":9}`, `{"a":"x","b":"a 8","c":"x"}`, ""},
 		{`hunter2`, "x", `{"a":"hunter\u0032","hunter2":1}`, `{"a":"x","x":1}`, ""},
-		{`"b"`, "x", `{"a":"b"}`, `"{\"a\":x}"`, `{"a":x}`},
+		{`"b"`, "x", `{"a":"b"}`, `{"a":"x"}`, `{"a":x}`},
 		{`"b":"c"`, "", `{"a":1,"b":"c"}`, `"{\"a\":1,}"`, `{"a":1,}`},
 	} {
 		if c.wantText == "" {
@@ -91,8 +93,9 @@ func TestPatternsAcrossJSON(t *testing.T) {
 		}
 	}
 	r := newRedactor(t, config.Redaction{Pattern: `"ssn":(\d+)`, HMAC: true})
-	if got, want := value(t, r, "", `{"ssn":123}`), `{"ssn":"hmac:f1b2a8f2d9b6a8f0"}`; len(got) != len(want) || !json.Valid([]byte(got)) {
-		t.Errorf("by HMAC: %s", got)
+	want := `{"ssn":"` + text(t, newRedactor(t, config.Redaction{Pattern: ".+", HMAC: true}), "123") + `"}`
+	if got := value(t, r, "", `{"ssn":123}`); got != want {
+		t.Errorf("by HMAC: %s, want %s", got, want)
 	}
 }
 

@@ -28,7 +28,13 @@ const maxFitting = 128
 
 // vocabulary has names by the last letters of their words, the ones that are more
 // particular first.
-type vocabulary [26][]name
+type vocabulary struct {
+	names [26][]name
+	// pairs has by the last letter a bit for each letter before it.
+	pairs [26]uint32
+	// all is a word that every name has, if there is one, without anything in it.
+	all *folded
+}
 
 var vocabularies = [topics]*vocabulary{
 	passwordNames: newVocabulary(
@@ -40,7 +46,7 @@ var vocabularies = [topics]*vocabulary{
 		name{word: "encryptionkey"}, name{word: "masterkey"}, name{word: "privatekey"}, name{word: "secretkey"},
 		name{word: "signingkey"},
 	),
-	authorizationNames: newVocabulary(name{word: "authorization", scheme: true}, name{word: "bearer"}),
+	authorizationNames: newVocabulary(name{word: "authorization", scheme: true}),
 	awsNames: newVocabulary(
 		name{word: "secretaccesskey"}, name{word: "awssecretkey"}, name{word: "secretkey", fits: isAWSSecret},
 		name{word: "awssecret"}, name{word: "awssessiontoken"}, name{word: "amzsecuritytoken"},
@@ -57,8 +63,12 @@ var vocabularies = [topics]*vocabulary{
 func newVocabulary(names ...name) *vocabulary {
 	v := &vocabulary{}
 	for _, n := range names {
-		last := n.word[len(n.word)-1] - 'a'
-		v[last] = append(v[last], n)
+		last, before := n.word[len(n.word)-1]-'a', n.word[len(n.word)-2]-'a'
+		v.names[last] = append(v.names[last], n)
+		v.pairs[last] |= 1 << before
+	}
+	if len(names) == 1 {
+		v.all = newFolded(names[0].word)
 	}
 	return v
 }
@@ -73,7 +83,7 @@ func (v *vocabulary) find(text []byte) *name {
 	if end == 0 || !isLetter(text[end-1]) {
 		return nil
 	}
-	list := v[text[end-1]|0x20-'a']
+	list := v.names[text[end-1]|0x20-'a']
 	for i := range list {
 		if list[i].ends(text[:end]) {
 			return &list[i]
@@ -104,14 +114,36 @@ func isJoiner(c byte) bool { return c == '_' || c == '-' || c == ' ' }
 
 // mentioned says whether a name is given a value anywhere.
 func (v *vocabulary) mentioned(text []byte) bool {
-	for i := nextSeparator(text, 0); i < len(text); {
-		after := i + separatorWidth(text, i)
+	if v.all != nil && v.all.index(text, 0) < 0 {
+		return false
+	}
+	for i := v.nextNamed(text, 0); i < len(text); {
 		if n, _ := v.before(text[:i]); n != nil {
 			return true
 		}
-		i = nextSeparator(text, after)
+		i = v.nextNamed(text, i+1)
 	}
 	return false
+}
+
+// nextNamed is where the next separator is, at or after i, that may have a name before it;
+// len(text) for nowhere.
+func (v *vocabulary) nextNamed(text []byte, i int) int {
+	i = nextSeparator(text, i)
+	for i < len(text) && v.hasNone(text[:i]) {
+		i = nextSeparator(text, i+1)
+	}
+	return i
+}
+
+// hasNone says whether the last two letters of a name are those of none in the vocabulary.
+func (v *vocabulary) hasNone(text []byte) bool {
+	n := len(text)
+	if n < 2 {
+		return true
+	}
+	last, before := text[n-1]|0x20-'a', text[n-2]|0x20-'a'
+	return last < 26 && before < 26 && v.pairs[last]>>before&1 == 0
 }
 
 // before returns what the vocabulary has of the name at the end of the text, which a
@@ -148,9 +180,12 @@ func isQuote(c byte) bool { return c == '"' || c == '\'' }
 // scanNames finds the values of secret names.
 func scanNames(e *edit, v *vocabulary) {
 	text := e.text
+	if v.all != nil && v.all.index(text, 0) < 0 {
+		return
+	}
 	floor := 0
 	for {
-		i := nextSeparator(text, floor)
+		i := v.nextNamed(text, floor)
 		if i >= len(text) {
 			return
 		}

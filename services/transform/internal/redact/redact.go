@@ -35,7 +35,7 @@ func New(list []config.Redaction, key []byte) (*Redactor, error) {
 			by = replacement{key: bytes.Clone(key)}
 		}
 		for _, s := range steps {
-			s.by = by
+			s.by, s.across = by, [2]replacement{by.inJSON(false), by.inJSON(true)}
 			r.steps = append(r.steps, s)
 			if s.method == byName && !slices.Contains(r.topics, s.names) {
 				r.topics = append(r.topics, s.names)
@@ -48,17 +48,19 @@ func New(list []config.Redaction, key []byte) (*Redactor, error) {
 var errNoKey = errors.New("hmac needs a key: set redaction.key or redaction.key_file")
 
 // AppendText appends the text, redacted. It reports false, and appends nothing, when
-// there is nothing to replace. Text that is one JSON object or array is redacted as
-// AppendJSON does it. What is not UTF-8 stays as it is.
+// there is nothing to replace. The text must not lie in what dst has room for. Text that
+// is one JSON object or array is redacted as AppendJSON does it. What is not UTF-8 stays
+// as it is.
 func (r *Redactor) AppendText(dst, text []byte) ([]byte, bool) {
 	return r.appendText(dst, text, 0)
 }
 
 // AppendJSON appends one JSON value with all of its texts, names and numbers redacted,
 // as they mean without their escapes. Name is that of the value itself, empty for none.
-// It reports false, and appends nothing, when there is nothing to replace. A number that
-// is redacted becomes a text. What is appended is always JSON: a value that is not, or
-// that nests deeper than 10,000 levels, is redacted as text and becomes one.
+// It reports false, and appends nothing, when there is nothing to replace. The value must
+// not lie in what dst has room for. A number that is redacted becomes a text. What is
+// appended is always JSON: a value that is not, or that nests deeper than 10,000 levels,
+// is redacted as text and becomes one.
 func (r *Redactor) AppendJSON(dst []byte, name string, value []byte) ([]byte, bool) {
 	w := walker{r: r, active: r.active(value), next: r.contextOf([]byte(name))}
 	if w.active == 0 && !w.next.any() {
@@ -99,12 +101,17 @@ func (r *Redactor) appendText(dst, text []byte, level int) ([]byte, bool) {
 
 // resemblesJSON says whether the text begins and ends like an object or an array.
 func resemblesJSON(text []byte) bool {
-	text = bytes.Trim(text, " \t\r\n")
-	if len(text) < len(`{}`) {
+	begin, end := 0, len(text)
+	for begin < end && isJSONSpace(text[begin]) {
+		begin++
+	}
+	if begin == end || text[begin] != '{' && text[begin] != '[' { // most are not
 		return false
 	}
-	first, last := text[0], text[len(text)-1]
-	return first == '{' && last == '}' || first == '[' && last == ']'
+	for isJSONSpace(text[end-1]) {
+		end--
+	}
+	return text[end-1] == text[begin]+2 // the code of } and ]
 }
 
 // everyStep is the set of all steps.
@@ -133,10 +140,11 @@ const maxRounds = 4
 
 // appendSteps applies the steps of a set, and all that follow one that replaced
 // something, in order. What a preset has replaced may let one before it find more, as the
-// address in x@example.org_10.0.0.1, and that is applied again.
+// address in x@example.org10.0.0.1, and that is applied again.
 func (r *Redactor) appendSteps(dst, text []byte, set uint64, c *context) ([]byte, bool) {
 	begin, changed := len(dst), false
 	again := len(r.steps)
+	var e edit // outside of the loop: clearing it takes as long as some scanners
 	for round := 0; round < maxRounds && again > 0; round++ {
 		last := 0
 		for i := range r.steps[:again] {
@@ -144,12 +152,12 @@ func (r *Redactor) appendSteps(dst, text []byte, set uint64, c *context) ([]byte
 			if !changed && set&bit(i) == 0 || round > 0 && s.method <= byPattern {
 				continue
 			}
-			e := edit{dst: dst, text: text, by: &s.by}
+			e.dst, e.text, e.done, e.by = dst, text, 0, &s.by
 			s.scan(&e, c)
 			if e.done == 0 {
 				continue
 			}
-			dst = append(e.dst, text[e.done:]...)
+			dst = e.finish()
 			if changed { // what the steps before have made stands in dst, too
 				dst = drop(dst, begin, begin+len(text))
 			}

@@ -33,6 +33,8 @@ type step struct {
 	names   topic   // byName
 	pattern pattern // byLiteral and byPattern
 	by      replacement
+	// across is by for JSON as it is written: inside of a string, and with quotes.
+	across [2]replacement
 }
 
 var presets = map[string][]step{

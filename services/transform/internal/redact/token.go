@@ -2,8 +2,6 @@ package redact
 
 import "bytes"
 
-var jwtBegin = []byte("eyJ")
-
 // scanJWT finds JSON Web Tokens in their compact form (RFC 7519): a signed one has three
 // parts, an encrypted one five. The first is a JSON object in Base64url, so that it
 // begins with eyJ; the second and the third may be empty.
@@ -13,12 +11,16 @@ func scanJWT(e *edit) {
 	const signed, encrypted = 3, 5
 	text := e.text
 	for i := 0; ; {
-		at := bytes.Index(text[i:], jwtBegin)
+		at := bytes.IndexByte(text[i:], 'J') // rarer than the letters before it
 		if at < 0 {
 			return
 		}
-		begin := i + at
-		first := begin + len(jwtBegin)
+		first := i + at + 1
+		begin := first - len("eyJ")
+		if begin < i || text[begin] != 'e' || text[begin+1] != 'y' {
+			i = first
+			continue
+		}
 		if i = skipBase64URL(text, first); i == first {
 			continue
 		}

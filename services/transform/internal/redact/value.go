@@ -49,10 +49,10 @@ func valueBehind(text []byte, sep separator) (begin, end int, quoted bool) {
 	start := sep.at + sep.width
 	i := start
 	if i < len(text) && sep.width == 1 {
-		switch c := text[i]; {
-		case c == text[sep.at]: // std::string, a == b
+		switch text[i] {
+		case text[sep.at]: // std::string, a == b
 			return i, i, false
-		case c == '=' || c == '>': // := as Go writes it, => as Ruby does
+		case '=', '>': // := as Go writes it, => as Ruby does
 			i++
 		}
 	}

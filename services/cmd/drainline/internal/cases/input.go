@@ -75,7 +75,11 @@ func (r *reader) readInput(n *yaml.Node, received time.Time) []sender.Body {
 		r.mistakef(keys["repeat"], "that makes more than %d lines and envelopes", maxInput)
 		return inputs
 	}
-	return slices.Repeat(inputs, times)
+	inputs = slices.Repeat(inputs, times)
+	for i := range inputs {
+		inputs[i].Bytes = bytes.Clone(inputs[i].Bytes) // transform knows the parts of one thing by their memory
+	}
+	return inputs
 }
 
 func (r *reader) formOf(n *yaml.Node, keys map[string]*yaml.Node) string {
