@@ -31,8 +31,13 @@ test: ## run every test once
 
 # What CI runs. The order puts the quick refusals first.
 .PHONY: check
-check: format-check lint build-alone generate-check test-race fuzz-check ## everything that has to be green before a commit
+check: format-check lint build-alone generate-check test-examples test-race fuzz-check ## everything that has to be green before a commit
 	@echo "make check: all green"
+
+# The configurations that people start from do what is said of them.
+.PHONY: test-examples
+test-examples: build
+	@$(BIN)/drainline test config/examples/*_test.yaml config/examples/*/*_test.yaml
 
 # How much memory programs take is told only without the race detector.
 .PHONY: test-race
@@ -55,10 +60,13 @@ fuzz: ## fuzz every target for 20 s
 
 # What strangers' bytes meet first, for a moment each beyond the seeds that `go test` runs.
 FUZZED = ./internal/logplex:FuzzScan ./internal/logplex:FuzzAgainstHeroku ./internal/logplex:FuzzTimestamp \
-	./internal/hec:FuzzScan ./internal/hec:FuzzTime ./ingest/internal/collector:FuzzRequest
+	./internal/hec:FuzzScan ./internal/hec:FuzzTime ./ingest/internal/collector:FuzzRequest \
+	./transform/internal/parse:FuzzLogfmt ./transform/internal/parse:FuzzJSON ./transform/internal/heroku:FuzzParse \
+	./transform/internal/condition:FuzzCompile ./transform/internal/redact:FuzzAgainstPlain ./transform/internal/redact:FuzzJSON \
+	./transform/internal/join:FuzzJoin ./transform/internal/format:FuzzAppend
 .PHONY: fuzz-check
 fuzz-check:
-	@cd services && for f in $(FUZZED); do go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 5s "$${f%:*}"; done
+	@cd services && for f in $(FUZZED); do go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 3s "$${f%:*}"; done
 
 .PHONY: format
 format: $(BIN)/gofumpt ## format the code

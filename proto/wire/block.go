@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -62,7 +63,7 @@ func unmarshalRequest(message []byte, r *drainlinev1.Request, rest []byte) ([]by
 		return rest, fmt.Errorf("request: %w", err)
 	}
 	if len(body) > 0 {
-		r.Body = body[:len(body):len(body)]
+		r.Body = slices.Clip(body)
 	}
 	return rest, nil
 }

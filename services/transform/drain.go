@@ -52,7 +52,7 @@ func newDrain(c *config.Drain, joins map[string]config.Join, destinations []stri
 	}
 	var err error
 	d.join, err = join.Compile(c.Join, joins)
-	return d, err //nolint:wrapcheck // the caller says of which drain
+	return d, err
 }
 
 // nanoseconds since 1970 of a time that the configuration has bounded; one that is

@@ -60,7 +60,7 @@ func (w *orderedWorker) next(ctx context.Context, consumer *bus.Consumer, until 
 		ctx, cancel = context.WithDeadline(ctx, until)
 		defer cancel()
 	}
-	return consumer.Next(ctx) //nolint:wrapcheck // it is looked at only
+	return consumer.Next(ctx)
 }
 
 // take carries a block on, all but the lines that wait.

@@ -161,7 +161,7 @@ func (w *worker) read(d *bus.Delivery) (output, error) {
 	}
 	w.message = message
 	if err := wire.UnmarshalBlock(message, &w.block); err != nil {
-		return output{}, err //nolint:wrapcheck // it says of what
+		return output{}, err
 	}
 	return w.transformer.transform(&w.block)
 }

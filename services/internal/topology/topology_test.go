@@ -459,7 +459,6 @@ func TestEnsureCreatesWhatIsMissing(t *testing.T) {
 // server, which counts its room once more, refuses to make it again.
 func TestEnsureTogether(t *testing.T) {
 	t.Parallel()
-	const services, rounds = 8, 5
 	c := configured()
 	c.Bus.Raw = config.RawStream{Shards: 1, MaxBytes: 20 * gib}
 	c.Destinations = map[string]config.Destination{"archive": {MaxBytes: gib}, "splunk": {MaxBytes: gib / 2}}
@@ -470,31 +469,30 @@ func TestEnsureTogether(t *testing.T) {
 	for _, s := range plan.Streams {
 		room += s.Config.MaxBytes
 	}
-	url := serve(t, room)
-	conns := make([]*bus.Conn, services)
-	for i := range conns {
-		conns[i] = connect(t, url)
+	for round := range 5 { // one alone may meet no such moment
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			t.Parallel()
+			ensureTogether(t, plan, serve(t, room))
+		})
 	}
-	js := conns[0].JetStream()
-	for range rounds {
-		var running sync.WaitGroup
-		begin := make(chan struct{})
-		for _, conn := range conns {
-			running.Go(func() {
-				<-begin
-				if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
-					t.Errorf("%v, %v", differences, err)
-				}
-			})
-		}
-		close(begin)
-		running.Wait()
-		for _, s := range plan.Streams {
-			if err := js.DeleteStream(t.Context(), s.Config.Name); err != nil {
-				t.Error(err)
+}
+
+// ensureTogether makes sure of a plan from eight connections at the same time.
+func ensureTogether(t *testing.T, plan topology.Plan, url string) {
+	t.Helper()
+	var running sync.WaitGroup
+	begin := make(chan struct{})
+	for range 8 {
+		conn := connect(t, url)
+		running.Go(func() {
+			<-begin
+			if differences, err := plan.Ensure(t.Context(), conn); err != nil || differences != nil {
+				t.Errorf("%v, %v", differences, err)
 			}
-		}
+		})
 	}
+	close(begin)
+	running.Wait()
 }
 
 // Who uses a server that is not ours learns that the first join of lines wants more room.
