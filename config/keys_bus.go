@@ -39,8 +39,8 @@ var busKeys = slices.Concat(
 		{path: "bus.raw", doc: "The streams between ingest and transform, of requests as they were received."},
 		{
 			path: "bus.raw.max_bytes", kind: streamSize(), def: "0",
-			doc: "The size of these streams together. 0 chooses: 20 % of what an embedded server may hold, 4GiB on any other. " +
-				"Ingest holds and then refuses requests when they are full.",
+			doc: "The size of these streams together, without the ordered ones. 0 chooses: 20 % of what an embedded server may hold, " +
+				"4GiB on any other. Ingest holds and then refuses requests when they are full.",
 		},
 		{
 			path: "bus.raw.shards", kind: count(64), def: "1",
@@ -48,7 +48,8 @@ var busKeys = slices.Concat(
 		},
 		{
 			path: "bus.raw.ordered_shards", kind: count(16), def: "1",
-			doc: "How many more streams there are for drains that join lines. Each is transformed by one instance at a time.",
+			doc: "How many more streams there are for drains that join lines. Each is transformed by one instance at a time. " +
+				"Beside max_bytes they have as much again together, and a tenth of it while no drain joins lines.",
 		},
 		{path: "bus.dead", doc: "The stream of dead letters: what could not be understood or delivered, with the reason."},
 		{

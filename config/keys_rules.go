@@ -65,9 +65,9 @@ const ruleExamples = `- name: health checks
   metrics: both
   metrics_index: heroku_metrics
 
-- name: one of ten traces of each request
-  when: level == "debug"
-  sample: {rate: 10, key: request_id}
+- name: one of ten requests without an error
+  when: kind == "router" && fields.status < 400
+  sample: {rate: 10, key: fields.request_id}
 
 - name: no app drowns the others
   limit: {events: 2000, key: app, over: sample, rate: 100}
@@ -195,7 +195,7 @@ var sampleKeys = []key{
 	{
 		path: oneRule + ".sample.key", kind: expression(),
 		doc:     "An expression: events for which it gives the same are kept or dropped together. Empty takes each event by itself.",
-		example: "request_id",
+		example: "fields.request_id",
 	},
 }
 

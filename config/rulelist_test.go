@@ -49,7 +49,7 @@ rules:
       - {pattern: "(?P<user>\\$${1}|x)", hmac: true}
     metrics: both
     metrics_index: heroku_metrics
-    sample: {rate: 10, key: request_id}
+    sample: {rate: 10, key: fields.request_id}
     limit: {events: 2000000, bytes: 1MB, key: app + process, over: sample, rate: 100}
     drop: true
     to: [splunk]
@@ -82,7 +82,7 @@ var everyRuleKey = []config.Rule{
 			{Pattern: `(?P<user>\${1}|x)`, HMAC: true},
 		},
 		Metrics: config.MetricsBoth, MetricsIndex: "heroku_metrics",
-		Sample: config.Sample{Rate: 10, Key: "request_id"},
+		Sample: config.Sample{Rate: 10, Key: "fields.request_id"},
 		Limit:  config.Limit{Events: 2_000_000, Bytes: 1e6, Key: "app + process", Over: config.OverSample, Rate: 100},
 		Drop:   true, To: []string{"splunk"}, Stop: true, OnError: config.OnErrorDead,
 		Path: "rules[0]",

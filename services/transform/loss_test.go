@@ -49,7 +49,8 @@ func TestLossIsCounted(t *testing.T) {
 		{
 			"both of log-shuttle's", shuttle,
 			frame("<172>1 - heroku token log-shuttle - - Error L12: 5 messages dropped since x", "<172>1 - heroku token log-shuttle - - Error L13: 2 messages lost since x"),
-			2, []lost{{"default", "L12", 5}, {"default", "L13", 2}},
+			2,
+			[]lost{{"default", "L12", 5}, {"default", "L13", 2}},
 		},
 		{
 			"an app that prints one", nil, frame("<190>1 - host app web.1 - Error L10 (output buffer overflow): 3 messages dropped since x"),

@@ -65,6 +65,7 @@ func (w *orderedWorker) next(ctx context.Context, consumer *bus.Consumer, until 
 
 // take carries a block on, all but the lines that wait.
 func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
+	w.current()
 	h := &heldDelivery{Delivery: d, touched: true}
 	message, err := d.Open(nil) // the lines that wait point into it
 	if err == nil {

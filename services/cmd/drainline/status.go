@@ -18,6 +18,7 @@ import (
 
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/transform"
 )
 
 const (
@@ -35,7 +36,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Ask the instance that runs here how it is",
 		Long: `Ask the instance that runs with this configuration, at admin.listen, how it is: what
-its readiness checks say, and which drains send without being listed under drains.`,
+its readiness checks say, what Logplex or log-shuttle have lost before it came here, and
+which drains send without being listed under drains.`,
 		Example: "  drainline status --config drainline.yaml\n  drainline status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -106,10 +108,40 @@ func printStatus(w io.Writer, s app.Status, now time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Checks)) {
 		fmt.Fprintf(t, "%s\t%s\n", name, s.Checks[name])
 	}
+	if err := printLost(t, s.Facts[transform.FactLost]); err != nil {
+		return err
+	}
 	if err := printUnknownDrains(t, s.Facts[ingest.FactUnknownDrains], now); err != nil {
 		return err
 	}
 	return t.Flush() //nolint:wrapcheck // says what it is
+}
+
+// shownLost is how many inputs are shown that have lost messages.
+const shownLost = 10
+
+// printLost says what was lost before it came here, since the start.
+func printLost(w io.Writer, content json.RawMessage) error {
+	if content == nil {
+		return nil // no transform there
+	}
+	var inputs []transform.Lost
+	if err := json.Unmarshal(content, &inputs); err != nil {
+		return fmt.Errorf("what was lost upstream cannot be read, the instance may be of another version: %w", err)
+	}
+	total := int64(0)
+	for _, l := range inputs {
+		total += l.Messages
+	}
+	fmt.Fprintf(w, "lost upstream\t%d messages\n", total)
+	for i, l := range inputs {
+		if i == shownLost {
+			fmt.Fprintf(w, "\tand of %d more\n", len(inputs)-shownLost)
+			break
+		}
+		fmt.Fprintf(w, "\t%d of %s, says %s\n", l.Messages, l.Input, l.Code)
+	}
+	return nil
 }
 
 func printUnknownDrains(w io.Writer, content json.RawMessage, now time.Time) error {

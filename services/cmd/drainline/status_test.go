@@ -12,6 +12,7 @@ import (
 
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/transform"
 )
 
 // asked runs the command against what listens there.
@@ -55,6 +56,13 @@ func TestStatus(t *testing.T) {
 			"no unknown drains",
 			app.Status{Readiness: app.Readiness{Ready: true}, Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: []byte("[]")}},
 			[]string{"ready true", "unknown drains 0"},
+		},
+		{
+			"lost upstream",
+			app.Status{Facts: map[string]json.RawMessage{
+				ingest.FactUnknownDrains: []byte("[]"), transform.FactLost: []byte(`[{"input":"shop","code":"L10","messages":40},{"input":"d.1","code":"L13","messages":2}]`),
+			}},
+			[]string{"lost upstream 42 messages", "40 of shop, says L10", "2 of d.1, says L13"},
 		},
 		{"no ingest", app.Status{Readiness: app.Readiness{Ready: true}}, []string{"ready true"}},
 	} {

@@ -106,7 +106,7 @@ const idleOrdered = 10
 // together they are as large where a drain joins lines. They are there also where none
 // does: the first may come with a reload, and what the last has left has to be taken.
 // With them, streams that are all full at once hold up to 11 % more than an embedded
-// server's capacity. That is 70 % of the free disk at most, and the disk is watched.
+// server's capacity. The capacity is 70 % of the free disk at most, and the disk is watched.
 func shards(c *config.Config, room int64) []Stream {
 	unordered, ordered := max(c.Bus.Raw.Shards, 1), OrderedShards(c)
 	streams := make([]Stream, 0, unordered+ordered)
