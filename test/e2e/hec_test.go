@@ -150,7 +150,7 @@ func TestLogplexAtTheHECDoor(t *testing.T) {
 	if n := len(sim.Events()); n != 3 {
 		t.Errorf("%d events, want 3", n)
 	}
-	run.metric(`drainline_transform_lost_upstream\w*{code="L10"}`, 3)
+	run.metric(`drainline_transform_lost_upstream\w*\{code="L10",.*\}`, 3)
 	if status := post(t, strings.Replace(drain, hecToken, "wrong", 1), bodies["N6"]); status != http.StatusUnauthorized && status != http.StatusForbidden {
 		t.Errorf("a wrong token is answered %d", status)
 	}

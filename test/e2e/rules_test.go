@@ -36,8 +36,8 @@ func TestRules(t *testing.T) {
 	_, url := startNATS(t, "")
 	file := filepath.Join(t.TempDir(), "drainline.yaml")
 	const head = `destinations:
-  web: {urls: ["WEB"], token: TOKEN}
-  audit: {urls: ["AUDIT"], token: TOKEN, when: 'kind == "api"', format: json}
+  web: {urls: ["WEB"], token: TOKEN, max_bytes: 1GiB}
+  audit: {urls: ["AUDIT"], token: TOKEN, max_bytes: 1GiB, when: 'kind == "api"', format: json}
 rules:
 `
 	write := func(rules string) {
