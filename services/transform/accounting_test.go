@@ -2,8 +2,11 @@ package transform
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -13,6 +16,8 @@ import (
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/transform/internal/join"
 )
 
 // endings are rules and ways by which events end in every way there is.
@@ -73,8 +78,12 @@ func TestEveryLineEndsOnce(t *testing.T) {
 		for _, letter := range out.Dead {
 			countLines(ends, letter.GetOriginal())
 		}
-		shipped := map[string]bool{}
+		shipped, ids := map[string]bool{}, map[wire.ID]bool{}
 		for _, b := range out.Batches {
+			if ids[b.ID] {
+				t.Fatalf("two batches have the id %v", b.ID)
+			}
+			ids[b.ID] = true
 			copies := map[string]int{}
 			for i := range b.Events {
 				countLines(copies, b.Events[i].Text)
@@ -111,6 +120,45 @@ func tried(t fataler, requests []*drainlinev1.Request) TrialOutput {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// However many lines wait and are shipped together, each batch has an id of its own.
+func TestBatchesOfWaitingLinesHaveTheirOwnIDs(t *testing.T) {
+	const traces = 600
+	random := rand.NewChaCha8([32]byte{1})
+	s := ruled(t, func(c *config.Config) {
+		delete(c.Destinations, "other")
+		c.Drains = []config.Drain{{Token: "d.1", Join: []string{"java"}}}
+	})
+	tr := newTransformer(s)
+	tr.joining = joining{joiner: join.New[heldLine](maxHeld), delivery: &heldDelivery{}}
+	var want []string
+	for n := range traces {
+		noise := make([]byte, 2500)
+		random.Read(noise)
+		blk := block(request(nil, fmt.Sprintf("<190>1 - host app web.%d - java.lang.Error: n=%d %x", n, n, noise)))
+		binary.BigEndian.PutUint32(blk.Id, uint32(n))
+		if out, err := tr.transform(blk); err != nil || len(out.Batches) > 0 {
+			t.Fatal(len(out.Batches), err)
+		}
+		want = append(want, strconv.Itoa(n))
+	}
+	tr.start(wire.ID{})
+	tr.joining.joiner.Flush(tr.shipGroup)
+	out, err := tr.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, got := map[wire.ID]bool{}, []string{}
+	for _, b := range out.Batches {
+		ids[b.ID] = true
+		for _, e := range scan(t, b).Events {
+			got = append(got, string(lineNumber.FindSubmatch(e.Text)[1]))
+		}
+	}
+	if len(out.Batches) < 3 || len(ids) != len(out.Batches) || !slices.Equal(got, want) {
+		t.Errorf("%d batches with %d ids, %d events", len(out.Batches), len(ids), len(got))
+	}
 }
 
 // Of any bytes, every frame is an event or dead, and every event is shipped, filtered or

@@ -107,9 +107,9 @@ func (t *transformer) openLanes() {
 	}
 }
 
-// transform is a function of the block, but for rules that limit rates: the same block
-// gives the same batches with the same ids again. It fails for a block that was never
-// decoded from bytes, in which strings may not be UTF-8.
+// transform is a function of the block, but for rules that limit rates and lines that
+// wait for others: the same block gives the same batches with the same ids again. It
+// fails for a block that was never decoded from bytes, in which strings may not be UTF-8.
 func (t *transformer) transform(block *drainlinev1.RawBlock) (output, error) {
 	t.start(wire.ToID(block.GetId()))
 	for _, r := range block.GetRequests() {
@@ -222,8 +222,8 @@ func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 		e.Meaning = heroku.Classify(&e.Line)
 		if t.joining.joins(d, e.Meaning.Kind) {
 			t.join(heldLine{
-				request: r, drain: d, block: t.block, delivery: t.joining.delivery, message: e.Line, meaning: e.Meaning, whole: whole, frame: t.frame,
-			}, from)
+				request: r, block: t.block, delivery: t.joining.delivery, message: e.Line, meaning: e.Meaning, whole: whole, frame: t.frame,
+			}, d, from)
 			continue
 		}
 		common.fill(e, &t.names)

@@ -10,9 +10,13 @@ import (
 	"github.com/drainline/drainline/services/transform/internal/join"
 )
 
-// maxHeld bounds the text of the lines that wait for others, in bytes. It is what a
-// consumer holds of blocks, about: those are not acknowledged meanwhile.
+// maxHeld bounds the text of the lines that wait for others, in bytes. The blocks that
+// they keep in memory, and unacknowledged, are bounded by what a consumer holds: 16 MiB of
+// payload, and 4096 of them.
 const maxHeld = 16 << 20
+
+// maxSources bounds the remembered names of processes.
+const maxSources = 4096
 
 // joining is where lines wait for others that belong to them. The zero value joins
 // nothing, as is done with blocks of shards that have no order.
@@ -21,13 +25,15 @@ type joining struct {
 	delivery *heldDelivery // the one in hand
 	// fields are what a request gives each of its events, one whose lines have waited.
 	fields []wire.Field
-	source []byte
+	// sources remembers the names of processes that lines have come from, so that a line
+	// makes none.
+	sources map[string]string
+	scratch []byte
 }
 
 // heldLine is a line that may be the first of several, or one of them.
 type heldLine struct {
 	request  *drainlinev1.Request
-	drain    *drain
 	block    wire.ID
 	delivery *heldDelivery
 	message  logplex.Message
@@ -42,13 +48,25 @@ func (j *joining) joins(d *drain, kind heroku.Kind) bool {
 	return j.joiner != nil && d.join != nil && kind == heroku.KindApp
 }
 
-// join takes a line of a process, and ships what is complete then. From is where the
-// request in hand comes from.
-func (t *transformer) join(line heldLine, from source) {
-	j := &t.joining
-	j.source = append(append(append(j.source[:0], line.request.GetDrainToken()...), ' '), line.message.Proc...)
+// source is the process that a line is of.
+func (j *joining) source(line *heldLine) string {
+	j.scratch = append(append(append(j.scratch[:0], line.request.GetDrainToken()...), ' '), line.message.Proc...)
+	if known, ok := j.sources[string(j.scratch)]; ok {
+		return known
+	}
+	if j.sources == nil || len(j.sources) >= maxSources {
+		j.sources = map[string]string{}
+	}
+	name := string(j.scratch)
+	j.sources[name] = name
+	return name
+}
+
+// join takes a line of a drain that joins them, and ships what is complete then. From is
+// where the request in hand comes from.
+func (t *transformer) join(line heldLine, d *drain, from source) {
 	line.delivery.hold()
-	j.joiner.Take(t.names.word(j.source).text, line.drain.join, line.message.Text, line, time.Now(), t.shipGroup)
+	t.joining.joiner.Take(t.joining.source(&line), d.join, line.message.Text, line, time.Now(), t.shipGroup)
 	t.sealer.request(from)
 }
 
@@ -58,20 +76,19 @@ func (t *transformer) shipGroup(g join.Group[heldLine]) {
 	if len(g.Lines) > 1 || first.block != t.block {
 		t.sealer.seed = wire.JoinedID(t.sealer.seed, first.block, first.frame, last.block, last.frame)
 	}
+	d := t.settings.drain(first.request.GetDrainToken()) // as it is listed now
+	t.joining.fields = t.appendLineFields(t.joining.fields[:0], first.request, d)
+	common := t.lines(first.request, d, t.joining.fields)
 	from := newSource(first.request)
-	t.joining.fields = t.appendLineFields(t.joining.fields[:0], first.request, first.drain)
-	common := t.lines(first.request, first.drain, t.joining.fields)
-	from.origin.App, from.named = common.app.text, first.drain.named
+	from.routed = nil // ingest keeps requests that are waited for out of ordered shards
+	from.origin.App, from.named = common.app.text, d.named
 	t.sealer.request(from)
 
 	t.event.Reset()
 	t.event.Line, t.event.Meaning = first.message, first.meaning
 	common.fill(&t.event, &t.names)
 	t.event.SetText(g.Text)
-	t.event.Frame, t.event.Number = first.whole, t.frame
-	if first.block == t.block {
-		t.event.Number = first.frame
-	}
+	t.event.Frame, t.event.Number = first.whole, first.frame
 	parts := make([]part, len(g.Lines))
 	for i := range g.Lines {
 		parts[i] = part{g.Lines[i].request, g.Lines[i].whole}

@@ -86,7 +86,6 @@ func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 			t.request(r)
 		}
 	})
-	w.trim()
 }
 
 // expire ships what has waited long enough, and says when the next will have.
@@ -103,6 +102,7 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 	t.start(block)
 	ship(t)
 	out, err := t.finish()
+	defer w.trim()
 	if err == nil {
 		err = w.storeAll(ctx, out)
 	}

@@ -132,3 +132,46 @@ func TestJoinedLinesThatCannotBeStored(t *testing.T) {
 	r.AwaitMessages(r.conn, r.conn.Names().DeadStream(), 2)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream(wire.OrderedShard(0)), 0)
 }
+
+// A block that cannot be read is a dead letter, also as the first of all.
+func TestDamagedBlockOfAnOrderedShard(t *testing.T) {
+	t.Parallel()
+	r := joined(t, "30s")
+	r.publishOrdered(t, []byte("damaged"))
+	r.publishOrdered(t, sealed(t, lineBlock("web.1", "ordinary")))
+	r.AwaitMessages(r.conn, r.conn.Names().DeadStream(), 1)
+	if got := r.shippedTexts(t, 1); !slices.Equal(got, []string{"ordinary"}) {
+		t.Errorf("shipped %q", got)
+	}
+}
+
+// Lines that wait while the configuration changes go where it says then.
+func TestReloadWhileLinesWait(t *testing.T) {
+	t.Parallel()
+	c := bustest.Config(t, map[string]any{
+		"joins.slow.preset": "java", "joins.slow.max_wait": "30s", "destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t",
+	})
+	c.Drains = []config.Drain{{Token: "d.1", Join: []string{"slow"}, Destinations: []string{"other"}}}
+	r := startService(t, c)
+	r.publishOrdered(t, sealed(t, lineBlock("web.1", "java.lang.Error: 1")))
+	r.publishOrdered(t, sealed(t, lineBlock("web.2", "before")))
+	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("other"), 1)
+
+	next := *c
+	next.Destinations = map[string]config.Destination{"splunk": c.Destinations["splunk"]}
+	next.Drains = []config.Drain{{Token: "d.1"}}
+	commit, err := r.service.Reload(&next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit()
+	r.publishOrdered(t, sealed(t, lineBlock("web.1", "after")))
+	if got := r.shippedTexts(t, 1); !slices.Equal(got, []string{"after"}) {
+		t.Errorf("shipped %q", got)
+	}
+	r.stop()
+	if got := r.shippedTexts(t, 1); !slices.Equal(got, []string{"java.lang.Error: 1"}) {
+		t.Errorf("shipped %q", got)
+	}
+	r.AwaitMessages(r.conn, r.conn.Names().RawStream(wire.OrderedShard(0)), 0)
+}

@@ -36,8 +36,10 @@ type sealer struct {
 	block        wire.ID
 	// seed is what ids of batches are made of: the block's id, and what of other blocks
 	// was joined to it.
-	seed    wire.ID
-	batches []sealedBatch
+	seed wire.ID
+	// sections counts those that are sealed.
+	sections uint32
+	batches  []sealedBatch
 	// source is the request in hand; open says that the section has its origin.
 	source source
 	open   bool
@@ -96,7 +98,7 @@ func allOf(destinations []string) uint64 { return 1<<len(destinations) - 1 }
 
 // start begins another block.
 func (s *sealer) start(block wire.ID) {
-	s.block, s.seed, s.batches = block, block, nil
+	s.block, s.seed, s.sections, s.batches = block, block, 0, nil
 	s.clear()
 }
 
@@ -121,7 +123,7 @@ func (s *sealer) begin() {
 }
 
 // add encodes the event of a frame into a lane, for some of its destinations. Numbers of
-// frames grow.
+// frames grow, but for those of joined lines.
 func (s *sealer) add(l *lane, e *wire.Event, frame uint32, destinations uint64) {
 	e.Origin = uint32(len(s.sources) - 1)
 	begin := len(l.events)
@@ -149,6 +151,7 @@ func (s *sealer) clear() {
 		l.events, l.frames, l.picky = l.events[:0], l.frames[:0], false
 	}
 	s.sources, s.origins = s.sources[:0], s.origins[:0]
+	s.sections++
 	s.open, s.awaited = false, false
 }
 
@@ -213,6 +216,11 @@ func (s *sealer) batchID(l *lane, destination string, frames []encodedFrame) wir
 		id = wire.BatchID(id, "metrics") // no destination's id: that would have frames
 	}
 	s.runs = s.runs[:0]
+	if s.seed != s.block {
+		// Lines of several blocks may have one number: what tells batches apart is where
+		// their events are.
+		s.runs = append(s.runs, s.sections, uint32(frames[0].begin))
+	}
 	for len(frames) > 0 {
 		run := runLength(frames)
 		s.runs = append(s.runs, frames[0].frame, frames[run-1].frame)

@@ -51,9 +51,10 @@ func New(o Options) (*Transform, error) {
 	return t, nil
 }
 
-// Reload prepares other destinations, drains and ways to find an app; the streams of
-// the destinations have to exist when commit puts them in force, between two blocks.
-// It fails when there is no destination: blocks would come to nothing.
+// Reload prepares other rules, destinations, drains and ways to find an app; the streams
+// of the destinations have to exist when commit puts them in force, between two blocks.
+// What limits have counted begins anew. It fails as Check does, and when there is no
+// destination: blocks would come to nothing.
 func (t *Transform) Reload(c *config.Config) (commit func(), err error) {
 	s, err := newSettings(c)
 	if err != nil {
@@ -72,9 +73,9 @@ func (t *Transform) Run(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
 
-	shards := t.o.Config.Bus.Raw.Shards
+	shards := topology.Shards(t.o.Config)
 	// Two workers a core: one waits for the disk while the other computes.
-	shared := max(2*runtime.GOMAXPROCS(0)/max(shards, 1), 1)
+	shared := max(2*runtime.GOMAXPROCS(0)/shards, 1)
 	var workers sync.WaitGroup
 	for n := range shards {
 		consumer := t.consume(wire.Shard(n), false)

@@ -53,6 +53,13 @@ const (
 // codeDiskReserved is JetStream's refusal to reserve more than its storage limit.
 const codeDiskReserved = 10047
 
+// How often, and how long apart, a stream is looked for that the server has no room
+// to make once more: half a second in all.
+const (
+	looks     = 10
+	lookPause = 50 * time.Millisecond
+)
+
 // Stream is one stream and its one durable consumer, if it is consumed.
 type Stream struct {
 	Config   jetstream.StreamConfig
@@ -108,7 +115,7 @@ const idleOrdered = 10
 // With them, streams that are all full at once hold up to 11 % more than an embedded
 // server's capacity. The capacity is 70 % of the free disk at most, and the disk is watched.
 func shards(c *config.Config, room int64) []Stream {
-	unordered, ordered := max(c.Bus.Raw.Shards, 1), OrderedShards(c)
+	unordered, ordered := Shards(c), OrderedShards(c)
 	streams := make([]Stream, 0, unordered+ordered)
 	each := max(room/int64(unordered), wire.ServerPayload)
 	for n := range unordered {
@@ -123,6 +130,9 @@ func shards(c *config.Config, room int64) []Stream {
 	}
 	return streams
 }
+
+// Shards is how many unordered shards there are: one at least.
+func Shards(c *config.Config) int { return max(c.Bus.Raw.Shards, 1) }
 
 // OrderedShards is how many shards there are for drains with joined lines, beside the
 // others: one at least.
@@ -261,15 +271,24 @@ func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, er
 }
 
 // create makes a stream, or finds the one that another service has made at the same
-// time: for a moment the server counts the room for both.
+// time: the server counts the room for both and refuses the second. It counts it a
+// moment before it shows the first, so that it may take several looks to find that.
 func create(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := js.CreateStream(ctx, c)
-	if isReserved(err) {
+	if !isReserved(err) {
+		return s, err //nolint:wrapcheck // the caller says of which stream
+	}
+	for range looks {
 		if s, found := js.Stream(ctx, c.Name); found == nil {
 			return s, nil
 		}
+		select {
+		case <-time.After(lookPause):
+		case <-ctx.Done():
+			return nil, err //nolint:wrapcheck // the caller says of which stream
+		}
 	}
-	return s, err //nolint:wrapcheck // the caller says of which stream
+	return nil, err //nolint:wrapcheck // the caller says of which stream
 }
 
 func isReserved(err error) bool {
