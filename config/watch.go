@@ -101,13 +101,14 @@ func (w *watcher) reload(ctx context.Context, asked bool) bool {
 		w.refuse(ctx, err)
 		return again
 	}
+	cured := w.refused != ""
 	w.refused = ""
 	w.tried(nil)
 	switch {
 	case changed:
 		w.log.InfoContext(ctx, "the configuration was loaded again", "sha256", next.SHA())
 		w.current = next
-	case asked:
+	case asked || cured:
 		w.log.InfoContext(ctx, "the configuration has not changed", "sha256", next.SHA())
 	}
 	return again

@@ -11,4 +11,7 @@ const (
 	// MarkStrayIndex is a drain's request whose URL names an index that its HEC token
 	// does not allow. Its events go without it.
 	MarkStrayIndex = "stray_index"
+	// MarkUnformatted is an event that would be too large for a message in the format that
+	// was asked for. It goes as it is.
+	MarkUnformatted = "unformatted"
 )

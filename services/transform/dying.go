@@ -23,6 +23,8 @@ const (
 	reasonBadEnvelope = "bad_envelope"
 	// reasonUnsupported is a request of a kind this version does not read.
 	reasonUnsupported = "unsupported"
+	// reasonTooLarge is an event that fits no message on the bus.
+	reasonTooLarge = "too_large"
 	// reasonUnpublishable is a block of which a part can never be stored.
 	reasonUnpublishable = "unpublishable"
 )

@@ -1,13 +1,16 @@
 package transform
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
+	"github.com/drainline/drainline/services/transform/internal/rules"
 )
 
 // maxDepth is how deep an envelope may nest: as deep as the HEC door can be set to
@@ -71,9 +74,11 @@ func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request) {
 func (t *transformer) fillEnvelope(e *hec.Envelope) {
 	defaults := &t.defaults
 	t.event.Reset()
-	fields := e.AppendFields(t.event.Fields)
-	fields = slices.DeleteFunc(fields, func(f wire.Field) bool { return f.Name == wire.MarkField }) // which is ours to set
-	t.event.TimeNS, t.event.Fields, t.event.Kind = defaults.TimeNS, appendUnder(fields, defaults.Fields), defaults.Kind
+	own := e.AppendFields(t.event.Fields)
+	own = slices.DeleteFunc(own, func(f wire.Field) bool { // which are ours to set
+		return f.Name == wire.MarkField || f.Name == rules.ErrorField
+	})
+	t.event.TimeNS, t.event.Fields, t.event.Kind = defaults.TimeNS, appendUnder(own, defaults.Fields), defaults.Kind
 	if e.HasTime {
 		t.event.TimeNS = e.TimeNS
 	}
@@ -84,9 +89,20 @@ func (t *transformer) fillEnvelope(e *hec.Envelope) {
 
 // shipNext ships the event in hand as that of the next envelope or line.
 func (t *transformer) shipNext(r *drainlinev1.Request, original []byte) {
-	t.event.Number = t.frame
+	t.event.Number, t.event.App = t.frame, namedApp(t.event.Fields)
 	t.ship(part{r, original})
 	t.frame++
+}
+
+// namedApp is the app that the indexed field of Heroku's lines names, which a token, or
+// the sender, can give.
+func namedApp(indexed []wire.Field) string {
+	for _, f := range indexed {
+		if f.Name == fieldApp && len(f.JSON) > 1 && f.JSON[0] == '"' && bytes.IndexByte(f.JSON, '\\') < 0 {
+			return fields.Alias(f.JSON[1 : len(f.JSON)-1])
+		}
+	}
+	return ""
 }
 
 // split gives the elements of an event that is an array of objects, unless the many
@@ -109,9 +125,9 @@ func (t *transformer) raw(r *drainlinev1.Request, from source) {
 	defaults := t.envelopeDefaults(r)
 	for line := range hec.Lines(r.GetBody()) {
 		t.event.Reset()
-		fields := append(t.event.Fields, defaults.Fields...) //nolint:gocritic // the event's own memory
+		own := append(t.event.Fields, defaults.Fields...) //nolint:gocritic // the event's own memory
 		t.event.Event = defaults
-		t.event.Fields, t.event.Text = fields, line
+		t.event.Fields, t.event.Text = own, line
 		t.shipNext(r, line)
 	}
 }

@@ -50,7 +50,10 @@ func (j *joining) joins(d *drain, kind heroku.Kind) bool {
 
 // source is the process that a line is of.
 func (j *joining) source(line *heldLine) string {
-	j.scratch = append(append(append(j.scratch[:0], line.request.GetDrainToken()...), ' '), line.message.Proc...)
+	j.scratch = j.scratch[:0]
+	for _, part := range [...][]byte{[]byte(line.request.GetDrainToken()), line.message.Host, line.message.App, line.message.Proc} {
+		j.scratch = append(append(j.scratch, part...), ' ')
+	}
 	if known, ok := j.sources[string(j.scratch)]; ok {
 		return known
 	}

@@ -1,6 +1,8 @@
 package transform
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -233,4 +235,72 @@ func reopened(t *testing.T, letter *drainlinev1.DeadBlock) *drainlinev1.RawBlock
 		t.Fatal(err)
 	}
 	return &b
+}
+
+// An event that its format makes too large for a message goes as it is, with a mark; one
+// that is too large as it is dies alone.
+func TestTooLarge(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{1})
+	noise := func(n int) string {
+		text := make([]byte, n)
+		random.Read(text)
+		for i := range text {
+			text[i] = text[i]%31 + 1 // takes six bytes in JSON
+		}
+		return string(text)
+	}
+	s := ruled(t, func(c *config.Config) {
+		c.Destinations["other"] = config.Destination{Format: config.FormatJSON}
+	})
+	innocent := func(n int) string { return fmt.Sprintf("<190>1 - host app web.1 - innocent %d", n) }
+	f := func(size int, splunk, other, dead int) {
+		t.Helper()
+		out := transformedBy(t, s, block(request(nil, innocent(1), "<190>1 - host app web.1 - "+noise(size), innocent(2))))
+		got := texts(t, out)
+		if len(got["splunk"]) != splunk || len(got["other"]) != other || len(out.Dead) != dead {
+			t.Errorf("%d bytes: %d for one destination, %d for the other, %d dead", size, len(got["splunk"]), len(got["other"]), len(out.Dead))
+		}
+		for _, b := range out.Batches {
+			if len(b.Payload) > wire.MaxPayload {
+				t.Errorf("%d bytes: a payload has %d", size, len(b.Payload))
+			}
+		}
+		for _, letter := range out.Dead {
+			if letter.GetReason() != reasonTooLarge {
+				t.Errorf("%d bytes: %s", size, letter.GetReason())
+			}
+		}
+		marked := 0
+		for _, e := range events(t, out, "other") {
+			if hasField(e.Fields, wire.MarkField) {
+				marked++
+			}
+		}
+		if large := size > wire.MaxPayload/6; large && dead == 0 && marked != 1 {
+			t.Errorf("%d bytes: %d are marked", size, marked)
+		}
+	}
+	f(1000, 3, 3, 0)
+	f(480<<10, 3, 3, 0)
+	f(1<<20, 2, 2, 1)
+}
+
+// Rules of a scope meet events of HEC whose token, or sender, names the app.
+func TestScopeOfHECEvents(t *testing.T) {
+	s := ruled(t, func(c *config.Config) {
+		c.Rules = []config.Rule{{Name: "r", Scope: []string{"shop"}, Set: map[string]string{"index": "shop"}}}
+	})
+	r := envelopes(func(r *drainlinev1.Request) {
+		r.Defaults = &drainlinev1.Defaults{Fields: []*drainlinev1.Field{field(fieldApp, `"shop"`)}}
+	}, `{"event":"a"}{"event":"b","fields":{"heroku_app":"other","drainline_rule_error":"forged"}}`)
+	var indexes []string
+	for _, e := range events(t, transformedBy(t, s, block(r)), "splunk") {
+		indexes = append(indexes, e.Index)
+		if hasField(e.Fields, "drainline_rule_error") {
+			t.Error("a sender can say that a rule has failed")
+		}
+	}
+	if !slices.Equal(indexes, []string{"shop", ""}) {
+		t.Errorf("indexes %q", indexes)
+	}
 }

@@ -133,6 +133,34 @@ func (s *sealer) add(l *lane, e *wire.Event, frame uint32, destinations uint64) 
 	l.frames = append(l.frames, encodedFrame{frame: frame, source: e.Origin, begin: begin, end: len(l.events), destinations: destinations})
 }
 
+// always is what an encoded event may have for any message to have room for it and its
+// batch, in bytes.
+const always = wire.MaxPayload - 64<<10
+
+// lastFits says whether the event that was added last fits a message. Few are so large
+// that it has to be tried.
+func (s *sealer) lastFits(l *lane) bool {
+	last := l.frames[len(l.frames)-1:]
+	if last[0].end-last[0].begin <= always {
+		return true
+	}
+	b := wire.Batch{Destination: longest(s.destinations), Origins: s.originsOf(l, last), Ack: true}
+	return len(wire.Seal(nil, l.appendEvents(wire.AppendBatch(nil, &b), last)))+batchIDs <= wire.MaxPayload
+}
+
+// batchIDs is no less than what the ids and numbers of a batch take, in bytes.
+const batchIDs = 64
+
+func longest(names []string) string {
+	return slices.MaxFunc(names, func(a, b string) int { return len(a) - len(b) })
+}
+
+// removeLast takes back what was added last.
+func (s *sealer) removeLast(l *lane) {
+	last := len(l.frames) - 1
+	l.events, l.frames = l.events[:l.frames[last].begin], l.frames[:last]
+}
+
 // flush seals the section and begins the next.
 func (s *sealer) flush() {
 	for i, destination := range s.destinations {

@@ -42,9 +42,29 @@ func (t *transformer) ship(parts ...part) {
 				t.sealer.add(l, measured, e.Number, destinations)
 			}
 		case measured == nil || e.Metrics == config.MetricsBoth:
-			t.sealer.add(l, t.shape(e, t.formats[i]), e.Number, destinations)
+			if !t.encode(l, t.shape(e, t.formats[i]), destinations) {
+				t.bury(reasonTooLarge, "an event does not fit a message on the bus", parts...)
+			}
 		}
 	}
+}
+
+// encode adds the event in hand to a lane, shaped for it. One that does not fit a message
+// then goes as it is, with a mark; encode reports false for one that does not fit either.
+func (t *transformer) encode(l *lane, shaped *wire.Event, destinations uint64) bool {
+	e := &t.event
+	t.sealer.add(l, shaped, e.Number, destinations)
+	if t.sealer.lastFits(l) {
+		return true
+	}
+	t.sealer.removeLast(l)
+	if shaped == &e.Event {
+		return false
+	}
+	if !hasField(e.Fields, wire.MarkField) {
+		e.Fields = t.names.appendMarks(e.Fields, []string{wire.MarkUnformatted})
+	}
+	return t.encode(l, &e.Event, destinations)
 }
 
 // route says which destinations get the event, a bit each.
