@@ -137,7 +137,7 @@ func TestBatchesOfWaitingLinesHaveTheirOwnIDs(t *testing.T) {
 		noise := make([]byte, 2500)
 		random.Read(noise)
 		blk := block(request(nil, fmt.Sprintf("<190>1 - host app web.%d - java.lang.Error: n=%d %x", n, n, noise)))
-		binary.BigEndian.PutUint32(blk.Id, uint32(n))
+		binary.BigEndian.PutUint32(blk.GetId(), uint32(n))
 		if out, err := tr.transform(blk); err != nil || len(out.Batches) > 0 {
 			t.Fatal(len(out.Batches), err)
 		}

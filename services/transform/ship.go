@@ -33,6 +33,7 @@ func (t *transformer) ship(parts ...part) {
 			measured = m
 		}
 	}
+	fits := true
 	for i := range t.sealer.lanes {
 		l := &t.sealer.lanes[i]
 		switch {
@@ -42,10 +43,11 @@ func (t *transformer) ship(parts ...part) {
 				t.sealer.add(l, measured, e.Number, destinations)
 			}
 		case measured == nil || e.Metrics == config.MetricsBoth:
-			if !t.encode(l, t.shape(e, t.formats[i]), destinations) {
-				t.bury(reasonTooLarge, "an event does not fit a message on the bus", parts...)
-			}
+			fits = t.encode(l, t.shape(e, t.formats[i]), destinations) && fits
 		}
+	}
+	if !fits {
+		t.bury(reasonTooLarge, "an event does not fit a message on the bus", parts...)
 	}
 }
 
