@@ -11,7 +11,7 @@ import (
 
 // identity is what a request says about the app its lines belong to.
 type identity struct {
-	app word
+	app *word
 	// byLine lets the hostname of a line's frame name another app.
 	byLine bool
 	// byToken lets the hostname be the drain token that the request lacks, where
@@ -24,7 +24,7 @@ type identity struct {
 // identify looks for the app in the configured order. What a URL or a frame says
 // counts only if the credential may speak for that app.
 func (t *transformer) identify(r *drainlinev1.Request, d *drain) identity {
-	id := identity{apps: r.GetFacts().GetApps()}
+	id := identity{app: &t.names.none, apps: r.GetFacts().GetApps()}
 	for _, from := range t.settings.appFrom {
 		name := ""
 		switch from {
@@ -70,7 +70,7 @@ func (id *identity) permitted(app string) string {
 }
 
 // line is the app of one line, by the hostname of its frame.
-func (id *identity) line(host []byte, names *names) word {
+func (id *identity) line(host []byte, names *names) *word {
 	if id.byLine {
 		if app := heroku.HostApp(host); len(app) > 0 && id.may(app) {
 			return names.word(app)

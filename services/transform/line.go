@@ -64,20 +64,9 @@ func (l *lines) fill(e *event.Event, names *names) {
 	e.Sourcetype, e.Index = cmp.Or(l.metadata.sourcetype, kind.sourcetype), l.metadata.index
 	e.Kind, e.Code, e.Dyno, e.Process = kind.text, code.text, dyno.text, process.text
 	e.Facility, e.Severity = e.Line.Facility, e.Line.Severity
-	e.Fields = appendField(e.Fields, fieldApp, app)
-	e.Fields = appendField(e.Fields, fieldProcess, process)
-	e.Fields = appendField(e.Fields, fieldDyno, dyno)
-	e.Fields = appendField(e.Fields, fieldKind, kind.word)
-	e.Fields = appendField(e.Fields, fieldCode, code)
+	e.Fields = append(e.Fields, names.fields(lineOrigin{app: app, process: process, dyno: dyno, code: code, kind: kind})...)
 	if l.replaces {
 		e.Fields = slices.DeleteFunc(e.Fields, func(f wire.Field) bool { return hasField(l.fields, f.Name) })
 	}
 	e.Fields = append(e.Fields, l.fields...)
-}
-
-func appendField(fields []wire.Field, name string, value word) []wire.Field {
-	if value.text == "" {
-		return fields
-	}
-	return append(fields, wire.Field{Name: name, JSON: value.json})
 }
