@@ -40,6 +40,8 @@ type Bus struct {
 
 // RawStream sizes the streams between ingest and transform.
 type RawStream struct {
+	// MaxBytes bounds the streams of Shards together, not those of OrderedShards, which
+	// may have as much again, and a tenth of it while no drain joins lines.
 	MaxBytes Bytes `koanf:"max_bytes"`
 	Shards   int   `koanf:"shards"`
 	// OrderedShards are those for drains with joined lines, beside Shards.

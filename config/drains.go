@@ -66,10 +66,7 @@ func (d *draft) checkNames(it item, key, what string, known []string) {
 		if slices.Contains(known, name) {
 			continue
 		}
-		rule := "is not the name of " + what
-		if len(known) > 0 {
-			rule += "; the nearest is " + nearestWord(name, known)
-		}
+		rule := "is not the name of " + what + Nearest(name, known)
 		d.add(Problem{Path: join(it.path, key), Value: name, Rule: rule, File: it.from})
 	}
 }

@@ -71,7 +71,7 @@ func refused(path string) string {
 		}
 	}
 	if _, known := find(path); !known {
-		return "is not a known name; the nearest is " + envName(nearest(path, inEnvironment))
+		return "is not a known name" + theNearest(envName(nearestKey(path, inEnvironment)))
 	}
 	return ""
 }

@@ -89,9 +89,9 @@ func TestEnvironmentProblems(t *testing.T) {
 		"PORT=http",
 	}}, "")
 	want := []string{
-		"DRAINLINE_INGEST_HOLD: is not a known name; the nearest is DRAINLINE_INGEST__HOLD (environment)",
-		"DRAINLINE_INGEST__HOLDD: is not a known name; the nearest is DRAINLINE_INGEST__HOLD (environment)",
-		"DRAINLINE_ingest__hold: is not a known name; the nearest is DRAINLINE_INGEST__HOLD (environment)",
+		`DRAINLINE_INGEST_HOLD: is not a known name, the nearest is "DRAINLINE_INGEST__HOLD" (environment)`,
+		`DRAINLINE_INGEST__HOLDD: is not a known name, the nearest is "DRAINLINE_INGEST__HOLD" (environment)`,
+		`DRAINLINE_ingest__hold: is not a known name, the nearest is "DRAINLINE_INGEST__HOLD" (environment)`,
 		"bus: is a section and must have keys below it (DRAINLINE_BUS)",
 		"bus.replicas: two: must be 1, 3 or 5 (DRAINLINE_BUS__REPLICAS)",
 		"destinations.splunk-1: must be a name of 1 to 32 characters from a-z, 0-9 and _ (DRAINLINE_DESTINATIONS__SPLUNK-1__TOKEN)",

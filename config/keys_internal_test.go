@@ -150,7 +150,7 @@ func TestEntriesHaveNoNamesAndSecrets(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
+func TestNearestKey(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ path, want string }{
 		{"ingest.holdd", "ingest.hold"},
@@ -168,7 +168,7 @@ func TestNearest(t *testing.T) {
 		{"drain[12].app", "drains[].app"},
 		{strings.Repeat("long", 1000), "ingest.logplex.limits.connections"},
 	} {
-		if got := nearest(c.path, keys); got != c.want {
+		if got := nearestKey(c.path, keys); got != c.want {
 			t.Errorf("nearest to %.40q is %q, want %q", c.path, got, c.want)
 		}
 	}
@@ -196,4 +196,46 @@ func FuzzDistance(f *testing.F) {
 			t.Errorf("distance(%q, %q) = %d, want %d", a, b, got, want)
 		}
 	})
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, known, want string }{
+		{"evnets", "dead events filtered", `, the nearest is "events"`},
+		{"wb", "team web", `, the nearest is "web"`},
+		{"xb", "ab b", `, the nearest is "ab"`},
+		{"now", "none", ""},
+		{"archive", "splunk", ""},
+		{"", "abc de", ""},
+		{"x", "", ""},
+		{strings.Repeat("x", 1<<20), "abc", ""},
+		{strings.Repeat("x", 150) + "y", strings.Repeat("x", 150), `, the nearest is "` + strings.Repeat("x", maxShown) + `…"`},
+	} {
+		if got := Nearest(c.name, strings.Fields(c.known)); got != c.want {
+			t.Errorf("%.20s among %.20s: %q, want %q", c.name, c.known, got, c.want)
+		}
+	}
+}
+
+func TestKeepsParameter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		entry, name string
+		want        bool
+	}{
+		{"app", "app", true},
+		{"app", "apps", false},
+		{"utm_*", "utm_source", true},
+		{"utm_*", "utm_*", false},
+		{"utm_*", "utm_a b", false},
+		{"*", "a/b", false},
+		{"*", strings.Repeat("x", 64), true},
+		{"*", strings.Repeat("x", 65), false},
+		{"token", "token", false},
+		{"t*", "token", false},
+	} {
+		if got := KeepsParameter(c.entry, c.name); got != c.want {
+			t.Errorf("%s keeps %q: %v", c.entry, c.name, got)
+		}
+	}
 }

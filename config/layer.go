@@ -208,7 +208,7 @@ const maxNearest = 100
 func (l *layer) unknown(path, from string) {
 	rule := "is not a known key"
 	if len(l.problems) < maxNearest {
-		rule += "; the nearest is " + show(nearest(path, keys))
+		rule += theNearest(nearestKey(path, keys))
 	}
 	l.add(Problem{Path: show(path), Rule: rule, File: from})
 }

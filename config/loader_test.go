@@ -189,7 +189,7 @@ func TestFlags(t *testing.T) {
 	want := []string{
 		`bus: is a section and must have keys below it (flags)`,
 		`bus.replicas: 4: must be 1, 3 or 5 (flags)`,
-		`bus.replicaz: is not a known key; the nearest is bus.replicas (flags)`,
+		`bus.replicaz: is not a known key, the nearest is "bus.replicas" (flags)`,
 		`include: can only be given in a file (flags)`,
 		`ingest.logplex.paths: [x]: must be a list of different URL paths other than /healthz that begin with / and do not end with it, at least one (flags)`,
 	}

@@ -1,22 +1,40 @@
 package config
 
 import (
-	"cmp"
+	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
 const (
-	// maxCompared bounds the work for a key that nobody meant, in bytes.
+	// maxCompared bounds the work for a name that nobody meant, in bytes.
 	maxCompared = 200
 	// wrongSection is how many letters a key in the wrong section counts for.
 	wrongSection = 3
 )
 
-// nearest returns the key, or section, among the known that is spelled most
+// Nearest is how a message goes on that says a name is unknown: `, the nearest is
+// "kind"`. It is empty when none of the known is like the name: more than half of its
+// letters would be wrong. Of names that are alike the first counts.
+func Nearest(name string, known []string) string {
+	name = name[:min(len(name), maxCompared)]
+	best, least := "", len(name)/2+1
+	for _, k := range known {
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return theNearest(best)
+}
+
+func theNearest(name string) string { return fmt.Sprintf(", the nearest is %q", shortened(name)) }
+
+// nearestKey returns the key, or section, among the known that is spelled most
 // like an unknown one. A key that only stands in the wrong section is nearest.
-func nearest(path string, known []key) string {
+func nearestKey(path string, known []key) string {
 	path = path[:min(len(path), maxCompared)]
 	best, least := "", math.MaxInt
 	for _, k := range known {
@@ -33,12 +51,6 @@ func nearest(path string, known []key) string {
 		}
 	}
 	return best
-}
-
-// nearestWord returns the word among the known that is spelled most like another.
-func nearestWord(word string, known []string) string {
-	word = word[:min(len(word), maxCompared)]
-	return slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
 }
 
 // named puts the names and numbers of path into a pattern.

@@ -67,11 +67,16 @@ const maxShown = 100
 func show(raw any) string { return printable(plain(raw)) }
 
 func printable(s string) string {
-	if len(s) > maxShown {
-		s = strings.ToValidUTF8(s[:maxShown], "") + "…"
-	}
+	s = shortened(s)
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		s = strconv.Quote(s)
+	}
+	return s
+}
+
+func shortened(s string) string {
+	if len(s) > maxShown {
+		return strings.ToValidUTF8(s[:maxShown], "") + "…"
 	}
 	return s
 }

@@ -106,7 +106,7 @@ func (r Redaction) check() error {
 	case (r.Preset == "") == (r.Pattern == ""):
 		return errors.New("must have a preset or a pattern, one of them")
 	case r.Preset != "" && !slices.Contains(RedactPresets, r.Preset):
-		return fmt.Errorf("%s is not a preset; the nearest is %s", printable(r.Preset), nearestWord(r.Preset, RedactPresets))
+		return fmt.Errorf("%s is not a preset%s", printable(r.Preset), Nearest(r.Preset, RedactPresets))
 	case mistake != "":
 		return errors.New("the pattern " + mistake)
 	case r.Pattern != "" && matchesNothing(r.Pattern):
@@ -141,7 +141,7 @@ func (r Redaction) node() *yaml.Node {
 func strangeName(given map[string]any, known []string) string {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(known, name) {
-			return printable(name) + " is not a known key; the nearest is " + nearestWord(name, known)
+			return printable(name) + " is not a known key" + Nearest(name, known)
 		}
 	}
 	return ""

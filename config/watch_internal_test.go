@@ -32,7 +32,7 @@ func TestProblemsAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	w := watcher{
 		loader: Loader{Files: []string{file}}, log: slog.New(slog.NewTextHandler(&log, nil)), notify: notify,
-		current: &Config{}, apply: func(*Config) error { return nil },
+		current: &Config{}, apply: func(*Config) error { return nil }, tried: func(error) {},
 	}
 	for _, step := range []struct {
 		content string

@@ -102,7 +102,7 @@ func isBlank(inside []byte) bool {
 	for len(inside) > 0 {
 		r, n := utf8.DecodeRune(inside)
 		if r == '\\' {
-			r, n = unescape(inside)
+			r, n = Unescape(inside)
 		}
 		if !unicode.IsSpace(r) {
 			return false

@@ -1,11 +1,8 @@
 package hec
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // The skip functions pass over JSON (RFC 8259) without decoding it, as strictly
@@ -261,77 +258,4 @@ func (m *members) next() bool {
 	}
 	m.value = b[value:m.at]
 	return true
-}
-
-// unquote is the text of the inside of a string that was passed over: the bytes
-// themselves unless there are escapes. As in encoding/json, half of a surrogate
-// pair is U+FFFD.
-func unquote(inside []byte) []byte {
-	i := bytes.IndexByte(inside, '\\')
-	if i < 0 {
-		return inside
-	}
-	text := make([]byte, 0, len(inside))
-	for i >= 0 {
-		text = append(text, inside[:i]...)
-		r, n := unescape(inside[i:])
-		text = utf8.AppendRune(text, r)
-		inside = inside[i+n:]
-		i = bytes.IndexByte(inside, '\\')
-	}
-	return append(text, inside...)
-}
-
-// unescape is the character that the escape at the start of text stands for, and
-// the bytes it takes: twelve for a surrogate pair.
-func unescape(text []byte) (rune, int) {
-	switch text[1] {
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	case 'u':
-		r := hexRune(text[2:])
-		if utf16.IsSurrogate(r) && len(text) >= 2*unicodeEscape && text[6] == '\\' && text[7] == 'u' {
-			if pair := utf16.DecodeRune(r, hexRune(text[8:])); pair != utf8.RuneError {
-				return pair, 2 * unicodeEscape
-			}
-		}
-		return r, unicodeEscape // AppendRune writes half of a pair as U+FFFD
-	default:
-		return rune(text[1]), 2
-	}
-}
-
-const (
-	hexDigits     = 4
-	unicodeEscape = hexDigits + 2
-)
-
-func hexRune(digits []byte) rune {
-	r := rune(0)
-	for _, c := range digits[:hexDigits] {
-		r = r<<4 | rune(unhex(c))
-	}
-	return r
-}
-
-// unhex is the value of a hexadecimal digit, negative for anything else.
-func unhex(c byte) int {
-	switch {
-	case isDigit(c):
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	default:
-		return -1
-	}
 }

@@ -1,5 +1,13 @@
 package hec
 
+import "unicode/utf8"
+
+// IsObject says whether a text is one JSON object, without white space around it, of valid
+// UTF-8 and nested at most DefaultMaxDepth deep: one that can be the body of an event.
+func IsObject(text []byte) bool {
+	return len(text) > 0 && text[0] == '{' && skipValue(text, 0, DefaultMaxDepth) == len(text) && utf8.Valid(text)
+}
+
 // SkipSpace is the position behind the white space that begins at b[i], of JSON's kinds.
 func SkipSpace(b []byte, i int) int { return skipSpace(b, i) }
 

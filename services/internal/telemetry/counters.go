@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"encoding/binary"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,46 +21,66 @@ type Counters struct {
 	most             int
 
 	mu       sync.Mutex
-	counters map[string]*Counter
+	counters map[string]counted
+	key      []byte // of the values in hand
+}
+
+// counted is a counter with the values of its labels.
+type counted struct {
+	values  []string
+	counter *Counter
 }
 
 // Counters makes counters that are made as they are needed, for as many different values
 // as the bound says; what comes then is counted under Other.
 func (m *Metrics) Counters(name, unit, help string, most int, labels ...string) *Counters {
-	return &Counters{metrics: m, name: name, unit: unit, help: help, labels: labels, most: most, counters: map[string]*Counter{}}
+	return &Counters{metrics: m, name: name, unit: unit, help: help, labels: labels, most: most, counters: map[string]counted{}}
 }
 
-// With returns the counter for values of the labels, in their order.
+// With returns the counter for values of the labels, in their order. It keeps copies.
 func (c *Counters) With(values ...string) *Counter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := strings.Join(values, "\x00")
-	if counter, ok := c.counters[key]; ok {
-		return counter
+	if found, ok := c.find(values); ok {
+		return found.counter
+	}
+	own := make([]string, len(values))
+	for i := range values {
+		own[i] = strings.Clone(values[i])
 	}
 	if len(c.counters) >= c.most {
-		for i := range values {
-			values[i] = Other
-		}
-		key = strings.Join(values, "\x00")
-		if counter, ok := c.counters[key]; ok {
-			return counter
+		own = slices.Repeat([]string{Other}, len(values))
+		if found, ok := c.find(own); ok {
+			return found.counter
 		}
 	}
 	set := make([]attribute.KeyValue, len(c.labels))
 	for i, label := range c.labels {
-		set[i] = attribute.String(label, strings.ToValidUTF8(values[i], "\ufffd"))
+		set[i] = attribute.String(label, strings.ToValidUTF8(own[i], "\ufffd"))
 	}
 	counter := c.metrics.Counter(c.name, c.unit, c.help, set...)
-	c.counters[strings.Clone(key)] = counter
+	c.counters[string(c.key)] = counted{own, counter}
 	return counter
 }
 
-// Each calls f for every counter with the values of its labels, in no order.
+// find leaves the key of the values behind: values with their lengths, because any byte
+// may be in them.
+func (c *Counters) find(values []string) (found counted, ok bool) {
+	c.key = c.key[:0]
+	for _, v := range values {
+		c.key = binary.AppendUvarint(c.key, uint64(len(v)))
+		c.key = append(c.key, v...)
+	}
+	found, ok = c.counters[string(c.key)]
+	return found, ok
+}
+
+// Each calls f for every counter with the values of its labels, in no order. The values
+// are to be read only.
 func (c *Counters) Each(f func(values []string, count int64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key, counter := range c.counters {
-		f(strings.Split(key, "\x00"), counter.Load())
+	for _, found := range c.counters {
+		f(found.values, found.counter.Load())
 	}
 }

@@ -1,6 +1,12 @@
 package telemetry_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drainline/drainline/services/internal/telemetry"
+)
 
 func TestCountersAreBounded(t *testing.T) {
 	m := start(t)
@@ -8,7 +14,8 @@ func TestCountersAreBounded(t *testing.T) {
 	c.With("shop", "L10").Add(3)
 	c.With("shop", "L10").Add(1)
 	c.With("sh\xffop", "L13").Add(1)
-	c.With("one too many", "L10").Add(5)
+	given := []string{"one too many", "L10"}
+	c.With(given...).Add(5)
 	c.With("and another", "L10").Add(5)
 	hold(
 		t, scrape(t, m),
@@ -16,14 +23,26 @@ func TestCountersAreBounded(t *testing.T) {
 		`drainline_lost_total{code="L13",input="sh`+"\ufffd"+`op"} 1`,
 		`drainline_lost_total{code="other",input="other"} 10`,
 	)
-	sum := int64(0)
-	c.Each(func(values []string, count int64) {
-		if len(values) != 2 {
-			t.Errorf("%q", values)
-		}
-		sum += count
-	})
-	if sum != 15 {
-		t.Errorf("%d", sum)
+	wantCounts(t, c, map[[2]string]int64{{"shop", "L10"}: 4, {"sh\xffop", "L13"}: 1, {telemetry.Other, telemetry.Other}: 10})
+	if given[0] != "one too many" || given[1] != "L10" {
+		t.Errorf("With has changed what it was given: %q", given)
+	}
+}
+
+// Any byte may be in a value, also where one seems to end.
+func TestCountersKeepValuesApart(t *testing.T) {
+	c := start(t).Counters("drainline_lost", "{message}", "Messages.", 10, "input", "code")
+	for i, values := range [][2]string{{"a\x00b", "c"}, {"a", "b\x00c"}, {"", "a\x00b\x00c"}, {"\x01a", ""}, {"", "\x01a"}} {
+		c.With(values[:]...).Add(1 << i)
+	}
+	wantCounts(t, c, map[[2]string]int64{{"a\x00b", "c"}: 1, {"a", "b\x00c"}: 2, {"", "a\x00b\x00c"}: 4, {"\x01a", ""}: 8, {"", "\x01a"}: 16})
+}
+
+func wantCounts(t *testing.T, c *telemetry.Counters, want map[[2]string]int64) {
+	t.Helper()
+	got := map[[2]string]int64{}
+	c.Each(func(values []string, count int64) { got[[2]string(values)] = count })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(- wanted, + got):\n%s", diff)
 	}
 }

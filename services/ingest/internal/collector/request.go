@@ -42,34 +42,14 @@ func (q *request) bound() *rate.Bound { return q.rules.rates[q.token.Name] }
 // parameter is a parameter of the URL's query.
 func (q *request) parameter(name string) string { return parcel.Text(q.query.Get(name), maxMetadata) }
 
-// defaults are the metadata that the URL and the token give, the URL first.
+// defaults are the metadata that the URL and the token give to lines.
 func (q *request) defaults() *drainlinev1.Defaults {
-	t := q.token
-	return &drainlinev1.Defaults{
-		Host:       cmp.Or(q.parameter("host"), t.Host),
-		Source:     cmp.Or(q.parameter("source"), t.Source),
-		Sourcetype: cmp.Or(q.parameter("sourcetype"), t.Sourcetype),
-		Index:      cmp.Or(q.parameter("index"), t.Index),
-		Fields:     t.fields,
-	}
+	return hec.LineDefaults(q.token.defaults, q.parameter)
 }
 
-// eventDefaults are the defaults of HEC's own events, which are never without a
-// host, a source and a sourcetype.
+// eventDefaults are the defaults of HEC's own events.
 func (q *request) eventDefaults() (*drainlinev1.Defaults, error) {
-	d := q.defaults()
-	d.Host = cmp.Or(d.GetHost(), q.client)
-	d.Source = cmp.Or(d.GetSource(), "http:"+q.token.Name)
-	d.Sourcetype = cmp.Or(d.GetSourcetype(), "httpevent")
-	d.SplitArrays = q.token.SplitArrays
-	if at := q.parameter("time"); at != "" {
-		ns, refused := hec.ParseQueryTime(at)
-		if refused != nil {
-			return nil, refused
-		}
-		d.TimeNs = ns
-	}
-	return d, nil
+	return hec.EventDefaults(q.token.defaults, q.parameter, q.token.Name, q.client)
 }
 
 // channel is the channel of a request to a token that acknowledges, in lower case.

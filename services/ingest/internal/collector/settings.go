@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/config"
-	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
 	"github.com/drainline/drainline/services/ingest/internal/rate"
@@ -138,12 +137,4 @@ func (r *rules) queryLimits() body.Limits {
 
 func (r *rules) eventLimits() hec.Limits {
 	return hec.Limits{MaxEvent: r.MaxEvent, MaxEvents: r.MaxEvents, MaxDepth: r.MaxDepth}
-}
-
-func indexedFields(fields map[string]string) []*drainlinev1.Field {
-	indexed := make([]*drainlinev1.Field, 0, len(fields))
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		indexed = append(indexed, &drainlinev1.Field{Name: name, Json: hec.AppendString(nil, []byte(fields[name]))})
-	}
-	return indexed
 }

@@ -20,12 +20,15 @@ import (
 type token struct {
 	Token
 
-	digest [sha256.Size]byte
-	fields []*drainlinev1.Field
+	digest   [sha256.Size]byte
+	defaults *drainlinev1.Defaults
 }
 
 func newToken(t Token) token {
-	return token{Token: t, digest: sha256.Sum256([]byte(t.Secret)), fields: indexedFields(t.Fields)}
+	return token{Token: t, digest: sha256.Sum256([]byte(t.Secret)), defaults: &drainlinev1.Defaults{
+		Host: t.Host, Source: t.Source, Sourcetype: t.Sourcetype, Index: t.Index,
+		Fields: hec.IndexedFields(t.Fields), SplitArrays: t.SplitArrays,
+	}}
 }
 
 // mayWrite says whether events may go to an index; none leaves the choice to

@@ -3,17 +3,13 @@ package door
 import (
 	"maps"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
-
-// queryToken is HEC's token where it is in the URL. It is never kept, whatever is
-// allowed.
-const queryToken = "token"
 
 // Bounds of what is kept of a query: parameters, and bytes of a value.
 const (
@@ -30,9 +26,10 @@ type fields struct {
 func newFields(allowed []string) fields {
 	var f fields
 	for _, name := range allowed {
-		if strings.Contains(name, "*") {
+		switch {
+		case strings.Contains(name, "*"):
 			f.globs = append(f.globs, name)
-		} else {
+		case config.KeepsParameter(name, name):
 			f.names = append(f.names, name)
 		}
 	}
@@ -41,10 +38,7 @@ func newFields(allowed []string) fields {
 
 // match reports whether a name that is not in names is allowed by a glob.
 func (f *fields) match(name string) bool {
-	return isName(name) && slices.ContainsFunc(f.globs, func(glob string) bool {
-		ok, err := path.Match(glob, name)
-		return ok && err == nil
-	})
+	return slices.ContainsFunc(f.globs, func(glob string) bool { return config.KeepsParameter(glob, name) })
 }
 
 // query takes the allowed parameters out of a drain URL's query, the first value
@@ -56,9 +50,6 @@ func (f *fields) query(u *url.URL) map[string]string {
 	values, kept := u.Query(), map[string]string{}
 	keep := func(name string) {
 		v := values.Get(name)
-		if name == queryToken {
-			return
-		}
 		if name == wire.QueryApp && !isName(v) {
 			return // as in the path, but for the sake of a name no log is refused
 		}

@@ -125,7 +125,7 @@ func (r *rules) route(p string) (app string, ok bool) {
 	return app, isName(app)
 }
 
-// isName is what the names of apps and query fields are made of.
+// isName is what the names of apps are made of.
 func isName(s string) bool {
 	if s == "" || len(s) > maxName || s == "." || s == ".." {
 		return false

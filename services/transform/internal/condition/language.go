@@ -1,41 +1,33 @@
 package condition
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 )
 
 // language finds what the language has and expressions here have not: what has no end,
 // makes much of little, or is the same thing said twice.
-type language struct {
-	place   int
-	message string
-}
+type language struct{ finder }
 
 // checkLanguage is called before types are checked. It leaves a tree: the parser's is
 // none where it uses one node twice, and to check types would then take a time that
 // doubles with each such use.
 func (x expression) checkLanguage() error {
-	var l language
+	l := language{finder{source: x.source}}
 	root := x.root
 	ast.Walk(&root, &l)
-	if l.message != "" {
-		return x.mistakeAt(l.place, l.message)
-	}
-	return nil
+	return l.first()
 }
 
-// refusef cuts off the node, so that its parts are not looked at again.
-func (l *language) refusef(node *ast.Node, format string, args ...any) {
-	if l.message == "" {
-		l.place, l.message = (*node).Location().From, fmt.Sprintf(format, args...)
-	}
+// cutf refuses a node and cuts it off, so that its parts are not looked at again.
+func (l *language) cutf(node *ast.Node, format string, args ...any) {
+	l.refusef(*node, format, args...)
 	*node = &ast.NilNode{}
 }
 
@@ -44,19 +36,19 @@ func (l *language) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		if n.Value == "$env" {
-			l.refusef(node, "unknown name %q", n.Value)
+			l.cutf(node, "unknown name %q", n.Value)
 		}
 	case *ast.IntegerNode:
 		if n.Value > fields.MaxWhole {
-			l.refusef(node, "so large a number is a text, put it in quotes")
+			l.cutf(node, "so large a number is a text, put it in quotes")
 		}
 	case *ast.BytesNode:
-		l.refusef(node, "there are no bytes, write text")
+		l.cutf(node, "there are no bytes, write text")
 	case *ast.SequenceNode:
-		l.refusef(node, "this has to be one expression")
+		l.cutf(node, "this has to be one expression")
 	case *ast.ConditionalNode:
 		if n.Cond == n.Exp1 {
-			l.refusef(node, "?: is not known, ?? is")
+			l.cutf(node, "?: is not known, ?? is")
 		}
 	case *ast.BinaryNode:
 		l.binary(node, n)
@@ -68,33 +60,33 @@ func (l *language) Visit(node *ast.Node) {
 func (l *language) binary(node *ast.Node, n *ast.BinaryNode) {
 	switch n.Operator {
 	case "..":
-		l.refusef(node, "there are no ranges, compare with < and >")
+		l.cutf(node, "there are no ranges, compare with < and >")
 	case "matches":
 		if _, ok := n.Right.(*ast.StringNode); !ok {
-			l.refusef(node, "matches needs a regular expression in quotes")
+			l.cutf(node, "matches needs a regular expression in quotes")
 		}
 	case "&&":
 		left, ok := n.Left.(*ast.BinaryNode)
 		right, also := n.Right.(*ast.BinaryNode)
 		if ok && also && left.Right == right.Left {
-			l.refusef(node, "compare one by one: a < b and b < c")
+			l.cutf(node, "compare one by one: a < b and b < c")
 		}
 	}
 }
 
 func (l *language) predicate(node *ast.Node, n *ast.BuiltinNode) {
 	if !slices.ContainsFunc(predicates, func(p predicate) bool { return p.name == n.Name }) {
-		l.refusef(node, "unknown name %q%s", n.Name, nearestOf(n.Name, known()))
+		l.cutf(node, "unknown name %q%s", n.Name, config.Nearest(n.Name, known()))
 		return
 	}
 	if len(n.Arguments) != 2 {
-		l.refusef(node, "not enough arguments for %s", n.Name)
+		l.cutf(node, "not enough arguments for %s", n.Name)
 		return
 	}
 	var inside predicateFinder
 	ast.Walk(&n.Arguments[1], &inside)
 	if inside.found != nil {
-		l.refusef(node, "%s cannot be used inside of %s", inside.found.Name, n.Name)
+		l.cutf(node, "%s cannot be used inside of %s", inside.found.Name, n.Name)
 	}
 }
 
@@ -109,26 +101,14 @@ func (f *predicateFinder) Visit(node *ast.Node) {
 }
 
 // use finds what has a type that is right for the language, and is a mistake here.
-type use struct {
-	place   int
-	message string
-}
+type use struct{ finder }
 
 // checkUse is called when types have been checked.
 func (x expression) checkUse() error {
-	var u use
+	u := use{finder{source: x.source}}
 	root := x.root
 	ast.Walk(&root, &u)
-	if u.message != "" {
-		return x.mistakeAt(u.place, u.message)
-	}
-	return nil
-}
-
-func (u *use) refusef(node ast.Node, format string, args ...any) {
-	if u.message == "" {
-		u.place, u.message = node.Location().From, fmt.Sprintf(format, args...)
-	}
+	return u.first()
 }
 
 // Visit looks at one node.
@@ -164,7 +144,7 @@ func (u *use) call(n *ast.CallNode) {
 			break
 		}
 		if !slices.Contains(timeMethods, name.Value) {
-			u.refusef(n, "unknown name %q%s", name.Value, nearestOf(name.Value, timeMethods))
+			u.refusef(n, "unknown name %q%s", name.Value, config.Nearest(name.Value, timeMethods))
 		}
 		for _, arg := range n.Arguments {
 			if _, ok := arg.(*ast.StringNode); !ok {

@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -13,6 +14,9 @@ import (
 // Machine is the memory that expressions are evaluated in, of one goroutine. The zero
 // value is ready.
 type Machine struct {
+	// Most bounds what templates append to when they are done, in bytes; 0 is no bound.
+	Most int
+
 	vm  vm.VM
 	env map[string]any
 	// event is the one that is asked about.
@@ -37,6 +41,17 @@ const cost = 16
 
 // maxMemory bounds what one program makes, in elements of lists and maps.
 const maxMemory = 100_000
+
+// ErrTooMuch is what templates fail with that make more than the Machine's Most.
+var ErrTooMuch = errors.New("this makes too much text")
+
+// holds fails where so many bytes are over the bound.
+func (m *Machine) holds(n int) error {
+	if m.Most > 0 && n > m.Most {
+		return ErrTooMuch
+	}
+	return nil
+}
 
 // spend counts the text that is looked at. The error is of an expression that goes over
 // a large body again and again.

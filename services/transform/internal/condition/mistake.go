@@ -7,7 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+
+	"github.com/drainline/drainline/config"
 )
 
 // Error is a mistake in an expression.
@@ -34,6 +37,27 @@ func (s source) mistake(err error) *Error {
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	return s.mistakeAt(0, message)
+}
+
+// finder keeps the first mistake that is found in a tree.
+type finder struct {
+	source
+
+	found *Error
+}
+
+func (f *finder) refusef(node ast.Node, format string, args ...any) {
+	if f.found == nil {
+		f.found = f.mistakeAt(node.Location().From, fmt.Sprintf(format, args...))
+	}
+}
+
+// first is the mistake as an error, nil if none was found.
+func (f *finder) first() error {
+	if f.found == nil {
+		return nil
+	}
+	return f.found
 }
 
 // phrases are the messages of the language that an operator may meet, with %s for the
@@ -74,7 +98,7 @@ func plainWords(message string) string {
 		}
 		plain := fmt.Sprintf(p.plain, words...)
 		if p.plain == `unknown name %q` {
-			plain += nearestOf(found[1], known())
+			plain += config.Nearest(found[1], known())
 		}
 		return plain
 	}
@@ -118,43 +142,4 @@ func typeWord(t string) string {
 	default:
 		return t
 	}
-}
-
-// nearestOf is how a message goes on that says a name is unknown.
-func nearestOf(name string, known []string) string {
-	best, least := "", len(name)/2+1
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(`, the nearest is %q`, best)
-}
-
-// distance is Levenshtein's. Names of more than 64 bytes are like no other.
-func distance(a, b string) int {
-	const most = 64
-	if len(a) > most || len(b) > most {
-		return len(a) + len(b)
-	}
-	var row [most + 1]int
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 )
@@ -114,11 +113,20 @@ func (s source) part() (part, error) {
 
 // AppendText appends the text: texts as they are, numbers as JSON writes them, times as
 // RFC 3339, lists and maps as JSON. What is missing or empty appends nothing. The error
-// says what an expression makes too much of; the text is of no use then.
-func (t *Template) AppendText(m *Machine, dst []byte, e *event.Event) (text []byte, err error) {
+// says what an expression makes too much of, or is ErrTooMuch; the text is of no use then.
+func (t *Template) AppendText(m *Machine, dst []byte, e *event.Event) ([]byte, error) {
+	return t.appendText(m, dst, e, 0)
+}
+
+// appendText is AppendText, for a dst that will stand behind so many bytes.
+func (t *Template) appendText(m *Machine, dst []byte, e *event.Event, before int) (text []byte, err error) {
 	defer m.end(&err)
 	for i := range t.parts {
-		dst = append(dst, textOf(t.parts[i].value(m, e))...)
+		made := textOf(t.parts[i].value(m, e))
+		if err := m.holds(before + len(dst) + len(made)); err != nil {
+			return dst, err
+		}
+		dst = append(dst, made...)
 	}
 	return dst, nil
 }
@@ -128,19 +136,28 @@ func (t *Template) AppendText(m *Machine, dst []byte, e *event.Event) (text []by
 // nothing. Errors are those of AppendText.
 func (t *Template) AppendJSON(m *Machine, dst []byte, e *event.Event) (json []byte, err error) {
 	if len(t.parts) != 1 {
-		text, err := t.AppendText(m, m.text[:0], e)
+		text, err := t.appendText(m, m.text[:0], e, len(dst))
 		m.text = text
 		if len(text) == 0 || err != nil {
 			return dst, err
 		}
-		return hec.AppendString(dst, text), nil
+		return m.appendJSON(dst, fields.Value{Text: fields.Alias(text)})
 	}
 	defer m.end(&err)
 	v := t.parts[0].value(m, e)
 	if m.failed != nil || v.Kind == fields.Null || v.Text == "" {
 		return dst, nil
 	}
-	return v.AppendJSON(dst), nil
+	return m.appendJSON(dst, v)
+}
+
+// appendJSON appends a value, up to the bound. Escapes make up to six bytes of one.
+func (m *Machine) appendJSON(dst []byte, v fields.Value) ([]byte, error) {
+	if err := m.holds(len(dst) + len(v.Text)); err != nil {
+		return dst, err
+	}
+	dst = v.AppendJSON(dst)
+	return dst, m.holds(len(dst))
 }
 
 // value is what a part comes to. An error is left with the machine.

@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -111,5 +112,46 @@ func TestKey(t *testing.T) {
 	}
 	if _, err := CompileKey("ap"); err == nil || err.Error() != `column 1: unknown name "ap", the nearest is "app"` {
 		t.Errorf("ap: %v", err)
+	}
+}
+
+// A template stops before it has made too much, whatever it is made of.
+func TestTooMuch(t *testing.T) {
+	const most = 100
+	e := &event.Event{Event: wire.Event{Text: []byte(strings.Repeat("x", 30))}}
+	for _, c := range []struct {
+		template   string
+		text, json bool // that it fits
+	}{
+		{"{{ message }}", true, true},
+		{"{{ message }}{{ message }}", true, true},
+		{"{{ message }}{{ message }}{{ message }}", true, true},
+		{"{{ message + message + message }}012345678", true, false},
+		{"{{ message + message + message }}0123456789", false, false},
+		{strings.Repeat("{{ message }}", 1000), false, false},
+		{"{{ message + message + message + message }}", false, false},
+		{`{{ replace(message, "x", "\t") }}`, true, true},
+		{`{{ replace(message, "x", "\u0001") }}`, true, false},
+		{`{{ replace(message, "x", "\u0001") }}.`, true, false},
+	} {
+		compiled, err := CompileText(c.template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, do := range map[string]func(*Machine, []byte, *event.Event) ([]byte, error){"text": compiled.AppendText, "json": compiled.AppendJSON} {
+			fits := name == "text" && c.text || name == "json" && c.json
+			m := Machine{Most: most}
+			got, err := do(&m, []byte("."), e)
+			if fits != (err == nil) || err != nil && !errors.Is(err, ErrTooMuch) || fits && len(got) > most {
+				t.Errorf("%.50s as %s: %d bytes, %v", c.template, name, len(got), err)
+			}
+			if cap(got) > 4*most || cap(m.text) > 4*most {
+				t.Errorf("%.50s as %s: memory of %d and %d bytes", c.template, name, cap(got), cap(m.text))
+			}
+			m.Most = 0
+			if _, err := do(&m, nil, e); err != nil {
+				t.Errorf("%.50s as %s without bound: %v", c.template, name, err)
+			}
+		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/event"
@@ -165,11 +164,7 @@ func numberValue(n float64) fields.Value {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return missing
 	}
-	format := byte('f')
-	if abs := math.Abs(n); abs != 0 && abs < 1e-6 || abs >= 1e21 {
-		format = 'e' // as encoding/json does it
-	}
-	return fields.Value{Kind: fields.Number, Text: strconv.FormatFloat(n, format, -1, 64), Number: n}
+	return fields.Value{Kind: fields.Number, Text: fields.Alias(fields.AppendNumber(nil, n)), Number: n}
 }
 
 // parseJSON is the value that one JSON value stands for. What floating point would make
@@ -201,11 +196,7 @@ func unquote(raw string) string {
 	if strings.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
-	var text string
-	if err := json.Unmarshal([]byte(raw), &text); err != nil {
-		return inside
-	}
-	return text
+	return fields.Alias(hec.AppendUnquoted(nil, fields.Bytes(inside)))
 }
 
 // textOf is what the operators of text see: nothing of what is missing, and the JSON of
@@ -292,7 +283,7 @@ func objectOf(v fields.Value) map[string]json.RawMessage {
 		return nil
 	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(bytesOf(v.Text), &object) != nil {
+	if json.Unmarshal(fields.Bytes(v.Text), &object) != nil {
 		return nil
 	}
 	return object
@@ -319,7 +310,7 @@ func (w writer) append(dst []byte, x any) ([]byte, error) {
 	case []string:
 		dst = append(dst, '[')
 		for i := range x {
-			dst = hec.AppendString(comma(dst, i), bytesOf(x[i]))
+			dst = hec.AppendString(comma(dst, i), fields.Bytes(x[i]))
 		}
 		dst = append(dst, ']')
 	case map[string]string:
@@ -331,7 +322,7 @@ func (w writer) append(dst []byte, x any) ([]byte, error) {
 	case map[string]any:
 		dst = append(dst, '{')
 		for i, name := range slices.Sorted(maps.Keys(x)) {
-			dst = append(hec.AppendString(comma(dst, i), bytesOf(name)), ':')
+			dst = append(hec.AppendString(comma(dst, i), fields.Bytes(name)), ':')
 			if dst, err = w.append(dst, x[name]); err != nil {
 				return dst, err
 			}
@@ -366,11 +357,8 @@ func appendValue(dst []byte, v fields.Value) []byte {
 // compact is JSON without the spaces between its parts.
 func compact(text string) string {
 	var out bytes.Buffer
-	if json.Compact(&out, bytesOf(text)) != nil {
+	if json.Compact(&out, fields.Bytes(text)) != nil {
 		return text
 	}
 	return out.String()
 }
-
-// bytesOf is the bytes of s without a copy; they must not be written to.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // only read, and only while s lives

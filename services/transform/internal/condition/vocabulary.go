@@ -1,13 +1,13 @@
 package condition
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
@@ -18,28 +18,15 @@ var kinds = []string{
 
 // vocabulary finds kinds that there are not, and fields that lines of the platform do
 // not have, where a condition can only be true for such lines.
-type vocabulary struct {
-	source
-
-	found *Error
-}
+type vocabulary struct{ finder }
 
 // checkVocabulary is called when types have been checked.
 func (x expression) checkVocabulary() error {
-	v := vocabulary{source: x.source}
+	v := vocabulary{finder{source: x.source}}
 	root := x.root
 	ast.Walk(&root, kindVisitor{&v})
 	v.walk(x.root, kinds)
-	if v.found != nil {
-		return v.found
-	}
-	return nil
-}
-
-func (v *vocabulary) refusef(node ast.Node, format string, args ...any) {
-	if v.found == nil {
-		v.found = v.mistakeAt(node.Location().From, fmt.Sprintf(format, args...))
-	}
+	return v.first()
 }
 
 // walk looks at a condition that is asked of events of some kinds only.
@@ -145,7 +132,7 @@ func (v kindVisitor) Visit(node *ast.Node) {
 	}
 	for _, word := range kindWords(n) {
 		if !slices.Contains(kinds, word.Value) {
-			v.refusef(word, "unknown kind %q%s", word.Value, nearestOf(word.Value, kinds))
+			v.refusef(word, "unknown kind %q%s", word.Value, config.Nearest(word.Value, kinds))
 		}
 	}
 }
@@ -174,7 +161,7 @@ func (v fieldVisitor) Visit(node *ast.Node) {
 	}
 	if !slices.Contains(names, name) {
 		v.refusef(member.Property, `%s lines have no field %q%s; fields[%q] is not checked`,
-			strings.Join(v.of, " and "), name, nearestOf(name, names), name)
+			strings.Join(v.of, " and "), name, config.Nearest(name, names), name)
 	}
 }
 

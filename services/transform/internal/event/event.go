@@ -39,6 +39,10 @@ type Event struct {
 	// Named has the destinations that a drain or a rule names, a bit each in the order of
 	// their names.
 	Named uint64
+	// Redacted is that secrets were looked for in what is shipped, whether or not there
+	// were any: what stands beside the body in Frame may have the same ones. It is set by
+	// whoever redacts.
+	Redacted bool
 
 	parser parse.Parser
 	list   fields.List

@@ -4,8 +4,8 @@ package fields
 
 import (
 	"math"
+	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -38,7 +38,7 @@ type Value struct {
 // AppendJSON appends the value as one JSON value.
 func (v Value) AppendJSON(dst []byte) []byte {
 	if v.Kind == Text {
-		return hec.AppendString(dst, bytesOf(v.Text))
+		return hec.AppendString(dst, Bytes(v.Text))
 	}
 	return append(dst, v.Text...)
 }
@@ -124,11 +124,6 @@ func (l *List) AddNumber(name string, n float64) {
 	}
 }
 
-// AddBool adds true or false.
-func (l *List) AddBool(name string, b bool) {
-	l.Add(Field{Name: name, Value: Value{Kind: Bool, Text: strconv.FormatBool(b)}})
-}
-
 // MaxWhole is up to where a number holds every integer, 2^53: what is above it, such as
 // many an id, would be changed.
 const MaxWhole = 1 << 53
@@ -139,16 +134,21 @@ func (l *List) NumberValue(n float64) (v Value, ok bool) {
 		return Value{}, false
 	}
 	begin := len(l.scratch)
-	if whole := int64(n); -MaxWhole <= n && n <= MaxWhole && float64(whole) == n {
-		l.scratch = strconv.AppendInt(l.scratch, whole, 10)
-	} else {
-		format := byte('f')
-		if size := math.Abs(n); size < 1e-6 || size >= 1e21 { // as encoding/json
-			format = 'e'
-		}
-		l.scratch = strconv.AppendFloat(l.scratch, n, format, -1, 64)
-	}
+	l.scratch = AppendNumber(l.scratch, n)
 	return Value{Kind: Number, Text: Alias(l.scratch[begin:]), Number: n}, true
+}
+
+// AppendNumber appends a finite number as JSON, in the form of encoding/json: with an
+// exponent below 1e-6 and from 1e21 on.
+func AppendNumber(dst []byte, n float64) []byte {
+	if whole := int64(n); -MaxWhole <= n && n <= MaxWhole && float64(whole) == n {
+		return strconv.AppendInt(dst, whole, 10)
+	}
+	format := byte('f')
+	if size := math.Abs(n); size < 1e-6 || size >= 1e21 {
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, n, format, -1, 64)
 }
 
 // Scratch lends the memory of the list: append to it, and give what came of it to Keep.
@@ -163,49 +163,58 @@ func (l *List) Keep(scratch []byte, begin int) string {
 
 // AppendJSON appends the fields as one JSON object, names with dots as they are.
 func (l *List) AppendJSON(dst []byte) []byte {
+	all := l.All()
+	if !validNames(all) {
+		all = withValidNames(all)
+	}
 	dst = append(dst, '{')
-	first := true
-	for i, f := range l.All() {
-		if l.given(f.Name, i) {
+	for i := range all {
+		f := &all[i]
+		if given(all[:i], f.Name) {
 			continue
 		}
-		if !first {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
-		dst = hec.AppendString(dst, bytesOf(f.Name))
+		dst = hec.AppendString(dst, Bytes(f.Name))
 		dst = append(dst, ':')
 		dst = f.Value.AppendJSON(dst)
 	}
 	return append(dst, '}')
 }
 
-// given says whether one of the first n fields has the name. Names that are not UTF-8
-// may differ and be written alike: each wrong byte as U+FFFD.
-func (l *List) given(name string, n int) bool {
-	damaged := strings.ContainsRune(name, utf8.RuneError)
-	for i := range n {
-		other := l.fields[i].Name
-		if other == name || damaged && alike(other, name) {
+// given says whether one of the fields has the name.
+func given(list []Field, name string) bool {
+	for i := range list {
+		if list[i].Name == name {
 			return true
 		}
 	}
 	return false
 }
 
-func alike(a, b string) bool {
-	for a != "" && b != "" {
-		r, n := utf8.DecodeRuneInString(a)
-		s, m := utf8.DecodeRuneInString(b)
-		if r != s {
+// validNames says whether all names are UTF-8. Others may differ and be written alike.
+func validNames(list []Field) bool {
+	for i := range list {
+		if !utf8.ValidString(list[i].Name) {
 			return false
 		}
-		a, b = a[n:], b[m:]
 	}
-	return a == b
+	return true
+}
+
+// withValidNames is a copy of the fields whose names have U+FFFD for each wrong byte, as
+// they are written.
+func withValidNames(list []Field) []Field {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Name = string([]rune(list[i].Name))
+	}
+	return list
 }
 
 // Alias is the text of b without a copy, valid while b is unchanged.
 func Alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // audited: see above
 
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // only read, and only while s lives
+// Bytes are the bytes of s without a copy. They must not be written to.
+func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // audited: see above

@@ -3,16 +3,11 @@ package format
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/event"
 )
-
-// maxNesting is how deep a text may nest that is sent as JSON: what is deeper may be more
-// than Splunk takes.
-const maxNesting = 256
 
 // Append appends the body of an event in the format of one of the config.Format words.
 // It reports whether that is one JSON value, and false for ok when the event stays as it
@@ -36,7 +31,7 @@ func Append(dst []byte, format string, e *event.Event) (body []byte, isJSON, ok 
 // was parsed of it, or else the body under the name message.
 func appendJSON(dst []byte, e *event.Event) []byte {
 	body := bytes.TrimSpace(e.Body())
-	if bytes.HasPrefix(body, []byte("{")) && (len(e.JSON) > 0 || isJSON(body)) {
+	if bytes.HasPrefix(body, []byte("{")) && (len(e.JSON) > 0 || hec.IsObject(body)) {
 		return append(dst, body...)
 	}
 	if parsed := e.Parsed(); len(parsed.All()) > 0 {
@@ -49,10 +44,6 @@ func appendJSON(dst []byte, e *event.Event) []byte {
 		dst = hec.AppendString(dst, e.Text)
 	}
 	return append(dst, '}')
-}
-
-func isJSON(text []byte) bool {
-	return utf8.Valid(text) && hec.SkipValue(text, 0, maxNesting) == len(text)
 }
 
 // withoutEnd is a text without the line feeds and carriage returns at its end.

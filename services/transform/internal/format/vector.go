@@ -10,7 +10,8 @@ import (
 // appendVector appends the JSON object that Vector's splunk_hec_logs sink sends, with
 // JSON encoding, of what its heroku_logs source made of the frame: keys in their order,
 // and the query parameters of the drain's URL among them, which take the place of a key
-// of their name. The sink takes the timestamp out, unless told auto_extract_timestamp.
+// of their name. Their values are as the drain sends them: rules redact the body and
+// indexed fields, and this is made after that. The sink takes the timestamp out, unless told auto_extract_timestamp.
 func appendVector(dst []byte, e *event.Event) []byte {
 	query := e.Request.GetQuery()
 	var room [16]string

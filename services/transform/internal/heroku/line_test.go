@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
@@ -195,5 +196,39 @@ func BenchmarkClassify(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// TestHostileLines would take longer than go test allows (10 minutes) if anything took
+// the square of the length.
+func TestHostileLines(t *testing.T) {
+	t.Parallel()
+
+	const size = 16 << 20
+
+	var list fields.List
+
+	for _, c := range []struct{ app, proc, begin, part string }{
+		{"heroku", "router", `at=info path="`, `\\`},
+		{"heroku", "router", `at=info path="`, `\"`},
+		{"heroku", "router", `at=info`, ` code="`},
+		{"heroku", "router", ``, `=`},
+		{"heroku", "web.1", `Error L10 (`, ` 0 message`},
+		{"heroku", "web.1", `Error R14 (`, `)`},
+		{"heroku", "web.1", `State changed from `, ` to `},
+		{"heroku", "web.1", `source=web.1 a="`, `\\`},
+		{"heroku", "web.1", `sample#a-b=1 `, `sample#a-b=1kB `},
+		{"app", "api", `Set `, ` by user`},
+		{"app", "api", `Deploy `, ` by user a`},
+		{"app", "postgres.1", `[A] [1-1]`, ` `},
+		{"app", "postgres.1", `[A] [1-1] sql_error_code = 0 `, `pid="7" `},
+		{"app", "postgres.1", `[A] [1-1] sql_error_code = 0 `, `pid = `},
+		{"app", "postgres.1", `[`, `] [`},
+	} {
+		text := []byte(c.begin + strings.Repeat(c.part, size/len(c.part)) + `"`)
+		m := logplex.Message{App: []byte(c.app), Proc: []byte(c.proc), Text: text}
+		line := heroku.Classify(&m)
+		list.Reset()
+		heroku.Parse(&list, &line, text)
 	}
 }

@@ -14,7 +14,9 @@ import (
 //	[YELLOW] [13-1]  sql_error_code = 00000 time_ms = "…" pid="7" … LOG:  duration: 2.5 ms  statement: …
 //	[YELLOW] [13-2] 	SELECT 1
 //
-// It reports whether the line is one. The statement is not taken apart.
+// What follows the session, or is not understood, is the message: all of it, but for the
+// tab that the server puts before the lines of a message behind its first. It reports
+// whether the line is one.
 func parsePostgres(dst *fields.List, text string) bool {
 	color, rest, ok := cutBrackets(text)
 	if !ok {
@@ -28,11 +30,14 @@ func parsePostgres(dst *fields.List, text string) bool {
 	addText(dst, "color", color)
 	addWhole(dst, "log_line", number)
 	addWhole(dst, "log_part", part)
-	if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " "), "sql_error_code = "); ok {
-		code, rest, _ := strings.Cut(rest, " ")
+	message := strings.TrimPrefix(strings.TrimLeft(rest, " "), "\t")
+	if session, ok := strings.CutPrefix(message, "sql_error_code = "); ok {
+		code, session, _ := strings.Cut(session, " ")
 		addText(dst, "sql_error_code", code)
-		parseSession(dst, rest)
+		message = parseSession(dst, session)
+		parseStatementDuration(dst, message)
 	}
+	addText(dst, "message", message)
 	return true
 }
 
@@ -44,24 +49,24 @@ func cutBrackets(text string) (inside, rest string, ok bool) {
 	return strings.Cut(text, "]")
 }
 
-// parseSession takes what the server says of the session, which is key="value", up to
-// the level and the message behind that.
-func parseSession(dst *fields.List, text string) {
+// parseSession takes what the server says of the session, which is key="value", and the
+// level behind that. It returns the message: what follows, from where it is not of this
+// form.
+func parseSession(dst *fields.List, text string) (message string) {
 	for {
 		text = strings.TrimLeft(text, " ")
 		end := strings.IndexAny(text, " :=")
 		if end < 0 {
-			return
+			return text
 		}
 		word := text[:end]
 		if message, ok := strings.CutPrefix(text[end:], ":  "); ok {
 			addText(dst, "level", word)
-			parseStatementDuration(dst, message)
-			return
+			return message
 		}
 		value, ok := strings.CutPrefix(strings.TrimLeft(text[end:], " ="), `"`)
 		if !ok {
-			return
+			return text
 		}
 		value, text, _ = strings.Cut(value, `"`)
 		switch word {

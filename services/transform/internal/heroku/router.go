@@ -1,6 +1,11 @@
 package heroku
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/drainline/drainline/services/transform/internal/fields"
+	"github.com/drainline/drainline/services/transform/internal/parse"
+)
 
 // routerCodeAndDyno reads two keys of a router line, which is logfmt: key=value pairs
 // separated by spaces, values with spaces in quotes, quotes in those escaped by a
@@ -38,7 +43,7 @@ func routerCodeAndDyno(text []byte) (code, dyno []byte) {
 			}
 		}
 
-		at = quotedEnd(text, end)
+		at = parse.QuoteEnd(fields.Alias(text), end+1) + 1
 	}
 
 	if !isCode(code, 'H') {
@@ -50,34 +55,4 @@ func routerCodeAndDyno(text []byte) (code, dyno []byte) {
 	}
 
 	return code, dyno
-}
-
-// quotedEnd returns the position behind the quoted value that opens at b[open]; the
-// end of b when it never closes.
-func quotedEnd(b []byte, open int) int {
-	for i := open + 1; i < len(b); i++ {
-		quote := bytes.IndexByte(b[i:], '"')
-		if quote < 0 {
-			break
-		}
-
-		begin := i
-
-		i += quote
-		if !isEscaped(b[begin:i]) {
-			return i + 1
-		}
-	}
-
-	return len(b)
-}
-
-// isEscaped reports whether what follows b is escaped by the backslashes b ends with.
-func isEscaped(b []byte) bool {
-	slashes := len(b)
-	for slashes > 0 && b[slashes-1] == '\\' {
-		slashes--
-	}
-
-	return (len(b)-slashes)%2 == 1
 }

@@ -180,6 +180,7 @@ var vocabulary = []Name{
 	{"log_part", fields.Number, "", "part of the message, from 1 on", []Family{PostgresLog}},
 	{"sql_error_code", fields.Text, "", "SQLSTATE, 00000 for no error", []Family{PostgresLog}},
 	{"level", fields.Text, "", "what Postgres calls it: LOG, ERROR, STATEMENT", []Family{PostgresLog}},
+	{"message", fields.Text, "", "what the server says, with the statement", []Family{PostgresLog}},
 	{"pid", fields.Number, "", "process of the session", []Family{PostgresLog}},
 	{"database", fields.Text, "", "name of the database", []Family{PostgresLog}},
 	{"connection_source", fields.Text, "", "address of the client", []Family{PostgresLog}},

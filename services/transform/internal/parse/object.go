@@ -22,8 +22,6 @@ const (
 	maxLevels = 8
 	// maxPrefix bounds what names repeat of those before them, in bytes.
 	maxPrefix = 256
-	// maxNesting bounds the nesting of a body.
-	maxNesting = 256
 )
 
 type object struct{}
@@ -90,7 +88,8 @@ func (w *walk) value(i int, name string, levels int) int {
 			return w.object(i, name, levels-1)
 		}
 	}
-	end := hec.SkipValue(w.text, i, maxNesting)
+	around := maxLevels - levels + 1
+	end := hec.SkipValue(w.text, i, hec.DefaultMaxDepth-around)
 	if end > 0 {
 		f := w.list.Append()
 		f.Name = name
@@ -147,7 +146,8 @@ func (w *walk) unquote(inside string) string {
 	if strings.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
-	return unescape(w.list, inside)
+	scratch := w.list.Scratch()
+	return w.list.Keep(hec.AppendUnquoted(scratch, fields.Bytes(inside)), len(scratch))
 }
 
 // valid is a text with U+FFFD for each byte that is not UTF-8.

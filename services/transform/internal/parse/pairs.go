@@ -85,7 +85,7 @@ func (p *Pairs) Next() bool {
 				return true
 			}
 		case i == begin: // a quote
-			i = wordEnd(text, quoteEnd(text, i+1)+1)
+			i = wordEnd(text, QuoteEnd(text, i+1)+1)
 		default:
 			i = wordEnd(text, i)
 		}
@@ -114,7 +114,7 @@ func (p *Pairs) value(i int) int {
 		p.Value = p.text[begin:i]
 		return i
 	}
-	end := quoteEnd(p.text, begin+1)
+	end := QuoteEnd(p.text, begin+1)
 	p.Value = p.text[begin+1 : end]
 	if strings.IndexByte(p.Value, '\\') >= 0 {
 		p.Value = unescape(p.list, p.Value)
@@ -133,21 +133,29 @@ func wordEnd(text string, i int) int {
 	return min(i, len(text))
 }
 
-// quoteEnd is the position of the next quote from i on without a backslash that escapes
-// it, or the end of the text.
-func quoteEnd(text string, i int) int {
+// QuoteEnd is the position of the next quote from i on without a backslash that escapes
+// it, or the end of the text. It takes the time of what it passes over, whatever that is.
+func QuoteEnd(text string, i int) int {
 	for i < len(text) {
 		n := strings.IndexByte(text[i:], '"')
 		if n < 0 {
 			break
 		}
-		slash := strings.IndexByte(text[i:i+n], '\\')
-		if slash < 0 {
+		if !endsEscaping(text[i : i+n]) {
 			return i + n
 		}
-		i += slash + len(`\"`)
+		i += n + 1
 	}
 	return len(text)
+}
+
+// endsEscaping says whether the backslashes that a text ends with escape what follows it.
+func endsEscaping(text string) bool {
+	n := len(text)
+	for n > 0 && text[n-1] == '\\' {
+		n--
+	}
+	return (len(text)-n)%2 == 1
 }
 
 // Add adds the pair to the list. A value in quotes is a text, any other has the type that

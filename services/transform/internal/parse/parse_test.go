@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/parse"
 )
@@ -11,14 +12,19 @@ import (
 // nothing stands for a body that a parser has no fields of.
 const nothing = "-"
 
-func parsed(tb testing.TB, how, body string) string {
+func parser(tb testing.TB, how string) parse.Parser {
 	tb.Helper()
 	p, err := parse.New(how)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return p
+}
+
+func parsed(tb testing.TB, how, body string) string {
+	tb.Helper()
 	var list fields.List
-	ok := p.Parse(&list, []byte(body))
+	ok := parser(tb, how).Parse(&list, []byte(body))
 	if !ok && len(list.All()) > 0 {
 		tb.Errorf("%s of %q is false, and adds %s", how, body, show(list.All()))
 	}
@@ -144,6 +150,24 @@ func TestMemoryIsBounded(t *testing.T) {
 	body = `{"` + strings.Repeat("a", 256) + `":{"x":0` + strings.Repeat(`,"b":1`, 100_000) + `}}`
 	if parse.JSON.Parse(&list, []byte(body)) || len(list.All()) != 0 || cap(list.Scratch()) > 1<<20 {
 		t.Errorf("%d fields, %d bytes", len(list.All()), cap(list.Scratch()))
+	}
+}
+
+// Where arrays and objects begin in a body does not matter, only how deep they go.
+func TestNestingIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, part := range [][2]string{{`{"a":`, "}"}, {`{"a":[`, "]}"}, {`{"a":{"b":{"c":{"d":[[[[`, "]]]]}}}}"}} {
+		levels := strings.Count(part[0], "{") + strings.Count(part[0], "[")
+		n := hec.DefaultMaxDepth / levels
+		nested := func(within string) []byte {
+			return []byte(strings.Repeat(part[0], n) + within + strings.Repeat(part[1], n))
+		}
+		for _, within := range []string{"1", "[]", "{}", `[{"x":1}]`} {
+			var list fields.List
+			if got, want := parse.JSON.Parse(&list, nested(within)), hec.IsObject(nested(within)); got != want || want != (within == "1") {
+				t.Errorf("%d times %s around %s: %v, want %v", n, part[0], within, got, want)
+			}
+		}
 	}
 }
 

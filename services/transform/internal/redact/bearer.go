@@ -74,6 +74,13 @@ func credential(text []byte, begin, end int, quoted bool) (int, int) {
 		return skipBlanks(text[:end], word), end
 	}
 	begin = skipBlanks(text, word)
+	for { // Bearer token x
+		next, more := skipScheme(text, begin)
+		if next == begin {
+			break
+		}
+		begin, parameters = next, parameters || more
+	}
 	if !parameters {
 		return begin, bareEnd(text, begin)
 	}
@@ -81,6 +88,17 @@ func credential(text []byte, begin, end int, quoted bool) (int, int) {
 		end++
 	}
 	return begin, end
+}
+
+// skipScheme passes over a scheme that something follows.
+func skipScheme(text []byte, i int) (next int, parameters bool) {
+	end := bareEnd(text, i)
+	known, parameters := isScheme(text[i:end])
+	next = skipBlanks(text, end)
+	if !known || next == end || bareEnd(text, next) == next {
+		return i, false
+	}
+	return next, parameters
 }
 
 // isScheme says whether the word is a scheme of HTTP authentication, of those in IANA's

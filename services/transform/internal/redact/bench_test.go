@@ -19,6 +19,9 @@ func BenchmarkLine(b *testing.B) {
 		}
 		b.Run(line.name+"/all", func(b *testing.B) { benchmark(b, line.text, preset(config.RedactPresets...)...) })
 	}
+	b.Run("json/escapes", func(b *testing.B) { // every token is looked at
+		benchmark(b, strings.Replace(jsonLine, "{", `{"said":"\u00e9\n\"x\"","n":-1.5e3,`, 1), preset("email")...)
+	})
 	b.Run("secrets", func(b *testing.B) {
 		benchmark(b, "login of alice@example.org from 10.1.2.3 with password=hunter2 and Bearer abcdef", preset(config.RedactPresets...)...)
 	})

@@ -64,7 +64,7 @@ func cardEnd(text []byte, begin, end int) int {
 	case end-begin > maxCard:
 		return 0
 	case end-begin != 4:
-		if isCard(digits[:n]) && numberEnds(text, end) {
+		if isCard(digits[:n]) && cardEnds(text, end) {
 			return end
 		}
 		return 0
@@ -80,7 +80,7 @@ func cardEnd(text []byte, begin, end int) int {
 			break
 		}
 		n += copy(digits[n:], text[next:end])
-		if isCard(digits[:n]) && numberEnds(text, end) {
+		if isCard(digits[:n]) && cardEnds(text, end) {
 			last = end
 		}
 	}
@@ -91,6 +91,16 @@ func cardEnd(text []byte, begin, end int) int {
 // of a decimal fraction.
 func numberEnds(text []byte, i int) bool {
 	return wordEnds(text, i) && (i+1 >= len(text) || text[i] != '.' || !isDigit(text[i+1]))
+}
+
+// cardEnds is numberEnds, but for a fraction of zeros: pandas makes floats of numbers.
+func cardEnds(text []byte, i int) bool {
+	if i+1 < len(text) && text[i] == '.' && text[i+1] == '0' {
+		for i++; i < len(text) && text[i] == '0'; {
+			i++
+		}
+	}
+	return numberEnds(text, i)
 }
 
 // isCard says whether the digits are the number of a card: its length is one that its

@@ -83,8 +83,8 @@ func (r *replacement) made(text []byte, begin, end int) bool {
 	return high-low >= len(r.with) && bytes.Contains(text[low:high], r.with)
 }
 
-// isDigest says whether text[begin:end] is an HMAC that an earlier redaction has made,
-// or begins inside of one.
+// isDigest says whether text[begin:end] is an HMAC that an earlier redaction has made, or
+// a part of one. All of its digits are none: hmac:4111111111111111 has the number of a card.
 func isDigest(text []byte, begin, end int) bool {
 	low := max(0, begin-digestLength+1)
 	at := bytes.LastIndex(text[low:min(len(text), begin+len(digestPrefix))], []byte(digestPrefix))
@@ -93,7 +93,13 @@ func isDigest(text []byte, begin, end int) bool {
 	}
 	at += low
 	stop := at + digestLength
-	if stop > len(text) || at == begin && end > stop || stop < len(text) && unhex(text[stop]) >= 0 {
+	return end <= stop && (begin != at+len(digestPrefix) || end < stop) && digestAt(text, at)
+}
+
+// digestAt says whether text[at] begins what looks like an HMAC that was made here.
+func digestAt(text []byte, at int) bool {
+	stop := at + digestLength
+	if stop > len(text) || stop < len(text) && unhex(text[stop]) >= 0 || !bytes.HasPrefix(text[at:], []byte(digestPrefix)) {
 		return false
 	}
 	for _, c := range text[at+len(digestPrefix) : stop] {

@@ -8,7 +8,7 @@ import (
 
 // scanEmails finds e-mail addresses as
 //
-//	[\p{L}\p{N}._%+-]+?(?:@|%40)(?:[\p{L}\p{N}-]+\.)+\p{L}{2,}
+//	[\p{L}\p{N}._%+-]+?((?:@|%40)(?:[\p{L}\p{N}-]+\.)+\p{L}{2,})+
 //
 // does, but for names of files such as logo@2x.png.
 func scanEmails(e *edit) {
@@ -20,14 +20,12 @@ func scanEmails(e *edit) {
 		if begin == seen {
 			begin = carried
 		}
-		domain, escaped := i+1, false
-		if text[i] == '%' {
-			domain, escaped = i+escapeWidth, true
-		}
+		domain, escaped := afterAt(text, i), text[i] == '%'
 		end := domainEnd(text, domain)
 		switch {
 		case begin < i && end > 0:
 			if !isRetina(text[domain:end]) {
+				end = moreDomains(text, end)
 				e.replace(begin, end)
 			}
 			seen, carried = end, end
@@ -58,6 +56,26 @@ func nextAt(text []byte, i int) int {
 
 func isAt(text []byte, i int) bool {
 	return text[i] == '@' || text[i] == '%' && i+escapeWidth <= len(text) && text[i+1] == '4' && text[i+2] == '0'
+}
+
+func afterAt(text []byte, i int) int {
+	if text[i] == '%' {
+		return i + escapeWidth
+	}
+	return i + 1
+}
+
+// moreDomains passes over domains that follow an address, as in a@example.org@example.net,
+// which would be one of what the first has become.
+func moreDomains(text []byte, end int) int {
+	for end < len(text) && isAt(text, end) {
+		next := domainEnd(text, afterAt(text, end))
+		if next < 0 {
+			break
+		}
+		end = next
+	}
+	return end
 }
 
 // localBegin is where the local part begins that ends before text[end].

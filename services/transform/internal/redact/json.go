@@ -2,8 +2,8 @@ package redact
 
 import (
 	"bytes"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/drainline/drainline/services/internal/hec"
 )
 
 // context has, by topic, the name that the value at hand is given under, or that is given
@@ -102,7 +102,7 @@ func (w *walker) appendToken(dst, before, value []byte, kind tokenKind) ([]byte,
 		text = value[1 : len(value)-1]
 	}
 	if bytes.IndexByte(text, '\\') >= 0 {
-		dst = appendUnescaped(dst, text)
+		dst = hec.AppendUnquoted(dst, text)
 		text = dst[begin:]
 	}
 	c := w.around
@@ -217,54 +217,4 @@ func appendEscaped(dst, text []byte) []byte {
 		}
 	}
 	return dst
-}
-
-// appendUnescaped appends what the inside of a string of JSON means.
-func appendUnescaped(dst, inside []byte) []byte {
-	for {
-		i := bytes.IndexByte(inside, '\\')
-		if i < 0 {
-			return append(dst, inside...)
-		}
-		dst = append(dst, inside[:i]...)
-		r, n := unescape(inside[i:])
-		dst = utf8.AppendRune(dst, r)
-		inside = inside[i+n:]
-	}
-}
-
-// unescape is the character that the escape at the start of the text stands for, and the
-// bytes it takes. As in encoding/json, half of a surrogate pair is U+FFFD.
-func unescape(text []byte) (rune, int) {
-	const short, long = 2, 6
-	switch c := text[1]; c {
-	case 'b':
-		return '\b', short
-	case 'f':
-		return '\f', short
-	case 'n':
-		return '\n', short
-	case 'r':
-		return '\r', short
-	case 't':
-		return '\t', short
-	case 'u':
-		r := hexRune(text[short:long])
-		if rest := text[long:]; utf16.IsSurrogate(r) && len(rest) >= long && rest[0] == '\\' && rest[1] == 'u' {
-			if pair := utf16.DecodeRune(r, hexRune(rest[short:long])); pair != utf8.RuneError {
-				return pair, 2 * long
-			}
-		}
-		return r, long
-	default:
-		return rune(c), short
-	}
-}
-
-func hexRune(digits []byte) rune {
-	r := rune(0)
-	for _, c := range digits {
-		r = r<<4 | rune(unhex(c))
-	}
-	return r
 }

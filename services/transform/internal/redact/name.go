@@ -19,6 +19,8 @@ type name struct {
 	whole bool
 	// fits says which values are secret, nil for all.
 	fits func(value []byte) bool
+	// counted has a number under the name be a count, and no secret.
+	counted bool
 	// scheme has the value begin with the scheme of an Authorization header, which is kept.
 	scheme bool
 }
@@ -42,6 +44,12 @@ var vocabularies = [topics]*vocabulary{
 		name{word: "passphrase"}, name{word: "passcode"}, name{word: "secret"}, name{word: "secretkeybase"},
 		name{word: "passwordconfirmation"}, name{word: "passworddigest"}, name{word: "passwordhash"},
 		name{word: "token"}, name{word: "credential"}, name{word: "credentials"},
+		name{word: "passwords", counted: true}, name{word: "passwds", counted: true}, name{word: "pwds", counted: true},
+		name{word: "passphrases", counted: true}, name{word: "passcodes", counted: true},
+		name{word: "secrets", counted: true}, name{word: "tokens", counted: true},
+		name{word: "apikeys", counted: true}, name{word: "accesskeys", counted: true}, name{word: "accountkeys", counted: true},
+		name{word: "authkeys", counted: true}, name{word: "encryptionkeys", counted: true}, name{word: "masterkeys", counted: true},
+		name{word: "privatekeys", counted: true}, name{word: "secretkeys", counted: true}, name{word: "signingkeys", counted: true},
 		name{word: "apikey"}, name{word: "accesskey"}, name{word: "accountkey"}, name{word: "authkey"},
 		name{word: "encryptionkey"}, name{word: "masterkey"}, name{word: "privatekey"}, name{word: "secretkey"},
 		name{word: "signingkey"},
@@ -156,6 +164,10 @@ func (v *vocabulary) before(text []byte) (n *name, quoted bool) {
 	if end > 0 && isLetter(text[end-1]) && !escapeEnds(text[:end]) { // nearly all are
 		return v.find(text[:end]), false
 	}
+	line := end
+	for end > 0 && isJSONSpace(text[end-1]) {
+		end--
+	}
 	for end > 0 && (text[end-1] == ']' || text[end-1] == '[') { // user[password], password[]
 		end--
 	}
@@ -165,6 +177,9 @@ func (v *vocabulary) before(text []byte) (n *name, quoted bool) {
 	if end > 0 && isQuote(text[end-1]) {
 		end, quoted = end-1, true
 		end -= backslashes(text[:end])
+	}
+	if line > end && !quoted { // the name is on another line, which only JSON has
+		return nil, false
 	}
 	return v.find(text[:end]), quoted
 }
@@ -210,7 +225,10 @@ func scanNames(e *edit, v *vocabulary) {
 
 // value is where the secret in the value behind a separator is; empty for none.
 func (n *name) value(text []byte, sep separator) (begin, end int) {
-	begin, end, quoted := valueBehind(text, sep)
+	begin, end, quoted := valueBehind(text, sep, n.fits == nil)
+	if n.counted && isCount(text[begin:end]) {
+		return begin, begin
+	}
 	if !n.scheme || begin == end {
 		return begin, end
 	}
@@ -223,7 +241,10 @@ func (n *name) scanWhole(e *edit) {
 	if n.scheme {
 		begin, end = credential(e.text, begin, end, true)
 	}
-	if n.fits == nil || n.fits(e.text[begin:end]) {
+	switch {
+	case n.fits != nil && !n.fits(e.text[begin:end]):
+	case n.counted && isCount(e.text[begin:end]):
+	default:
 		e.replace(begin, end)
 	}
 }

@@ -13,7 +13,9 @@ type pattern struct {
 	// literal is the pattern, if it means itself; then re is nil.
 	literal []byte
 	re      *regexp.Regexp
-	needs   needs
+	// named are the numbers of the groups that have a name.
+	named []int
+	needs needs
 }
 
 func newPattern(source string) (pattern, error) {
@@ -28,6 +30,11 @@ func newPattern(source string) (pattern, error) {
 	p := pattern{re: re, needs: newNeeds(required(tree))}
 	if tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0 && !slices.Contains(tree.Rune, utf8.RuneError) {
 		p.literal, p.re = []byte(string(tree.Rune)), nil
+	}
+	for i, name := range re.SubexpNames() {
+		if name != "" {
+			p.named = append(p.named, i)
+		}
 	}
 	return p, nil
 }
@@ -54,23 +61,23 @@ func (p *pattern) scan(e *edit) {
 		if e.across && bytes.IndexByte(e.text[match[0]:match[1]], '"') < 0 {
 			continue
 		}
-		if len(match) == 2 {
+		if len(p.named) == 0 {
 			e.replace(match[0], match[1])
 			continue
 		}
-		for _, group := range groups(match) {
+		for _, group := range p.groups(match) {
 			e.replace(group[0], group[1])
 		}
 	}
 }
 
-// groups are what the capture groups of a match have matched, by their beginnings, the
+// groups are what the named groups of a match have matched, by their beginnings, the
 // longer first.
-func groups(match []int) [][2]int {
-	list := make([][2]int, 0, len(match)/2-1)
-	for i := 2; i < len(match); i += 2 {
-		if match[i] >= 0 {
-			list = append(list, [2]int{match[i], match[i+1]})
+func (p *pattern) groups(match []int) [][2]int {
+	list := make([][2]int, 0, len(p.named))
+	for _, i := range p.named {
+		if begin := match[2*i]; begin >= 0 {
+			list = append(list, [2]int{begin, match[2*i+1]})
 		}
 	}
 	slices.SortFunc(list, func(a, b [2]int) int {

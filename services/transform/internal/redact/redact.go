@@ -120,10 +120,10 @@ const everyStep = ^uint64(0)
 // bit is that of step i in a set of steps. The last is for all that have none of their own.
 func bit(i int) uint64 { return 1 << min(i, 63) }
 
-// active is the set of steps that may find something in JSON. A backslash may hide
-// anything.
+// active is the set of steps that may find something in JSON. A backslash and, in what
+// turns out to be none, a colour may hide anything.
 func (r *Redactor) active(text []byte) uint64 {
-	if bytes.IndexByte(text, '\\') >= 0 {
+	if bytes.IndexByte(text, '\\') >= 0 || bytes.IndexByte(text, esc) >= 0 {
 		return everyStep
 	}
 	set := uint64(0)
@@ -138,17 +138,25 @@ func (r *Redactor) active(text []byte) uint64 {
 // maxRounds bounds how often presets look at what later ones have made of a text.
 const maxRounds = 4
 
-// appendSteps applies the steps of a set, and all that follow one that replaced
+// appendSteps applies the steps of a set, or all of them to a text with colours.
+func (r *Redactor) appendSteps(dst, text []byte, set uint64, c *context) ([]byte, bool) {
+	if coloured(text) {
+		return r.appendColoured(dst, text, c)
+	}
+	return applySteps(r.steps, dst, text, set, c)
+}
+
+// applySteps applies the steps of a set, and all that follow one that replaced
 // something, in order. What a preset has replaced may let one before it find more, as the
 // address in x@example.org10.0.0.1, and that is applied again.
-func (r *Redactor) appendSteps(dst, text []byte, set uint64, c *context) ([]byte, bool) {
+func applySteps(steps []step, dst, text []byte, set uint64, c *context) ([]byte, bool) {
 	begin, changed := len(dst), false
-	again := len(r.steps)
+	again := len(steps)
 	var e edit // outside of the loop: clearing it takes as long as some scanners
 	for round := 0; round < maxRounds && again > 0; round++ {
 		last := 0
-		for i := range r.steps[:again] {
-			s := &r.steps[i]
+		for i := range steps[:again] {
+			s := &steps[i]
 			if !changed && set&bit(i) == 0 || round > 0 && s.method <= byPattern {
 				continue
 			}

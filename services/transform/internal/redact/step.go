@@ -84,10 +84,15 @@ func (s *step) mayFind(text []byte) bool {
 	case byName:
 		return vocabularies[s.names].mentioned(text)
 	default:
-		e := edit{text: text, dry: true}
-		s.scan(&e, &noContext)
-		return e.done > 0
+		return s.finds(text)
 	}
+}
+
+// finds says whether there is something to find in a text.
+func (s *step) finds(text []byte) bool {
+	e := edit{text: text, dry: true}
+	s.scan(&e, &noContext)
+	return e.done > 0
 }
 
 // scan hands to the edit what the step finds, from left to right. It calls the

@@ -1,5 +1,7 @@
 package redact
 
+import "github.com/drainline/drainline/services/internal/hec"
+
 // tokens goes through JSON (RFC 8259), as strictly as encoding/json and without
 // recursion.
 type tokens struct {
@@ -70,15 +72,11 @@ func (t *tokens) next() token {
 	case c == '{' || c == '[':
 		return t.open(c)
 	case c == '"':
-		return t.value(textValue, begin, t.skipString())
-	case c == 't':
-		return t.value(wordValue, begin, t.skipWord("true"))
-	case c == 'f':
-		return t.value(wordValue, begin, t.skipWord("false"))
-	case c == 'n':
-		return t.value(wordValue, begin, t.skipWord("null"))
+		return t.scalar(textValue)
+	case c == '-' || isDigit(c):
+		return t.scalar(numberValue)
 	default:
-		return t.value(numberValue, begin, t.skipNumber())
+		return t.scalar(wordValue)
 	}
 }
 
@@ -110,26 +108,29 @@ func (t *tokens) inObject() bool { return t.objects[t.depth/64]>>(t.depth%64)&1 
 
 // name passes over the name of a member and the colon behind it.
 func (t *tokens) name() token {
-	n := token{kind: memberName, begin: t.at}
-	if t.peek() != '"' || !t.skipString() {
+	begin := t.at
+	end := hec.SkipString(t.in, begin)
+	if end < 0 {
 		return token{}
 	}
-	n.end = t.at
-	if t.skipSpace(); t.peek() != ':' {
+	value := hec.SkipColon(t.in, end)
+	if value < 0 {
 		return token{}
 	}
-	t.at++
-	t.wanted = wantValue
-	return n
+	t.at, t.wanted = value, wantValue
+	return token{kind: memberName, begin: begin, end: end}
 }
 
-// value ends a scalar; ok says whether it is one.
-func (t *tokens) value(kind tokenKind, begin int, ok bool) token {
-	if !ok {
+// scalar passes over a value that is neither array nor object.
+func (t *tokens) scalar(kind tokenKind) token {
+	begin := t.at
+	end := hec.SkipValue(t.in, begin, 0)
+	if end < 0 {
 		return token{}
 	}
+	t.at = end
 	t.valueDone()
-	return token{kind: kind, begin: begin, end: t.at}
+	return token{kind: kind, begin: begin, end: end}
 }
 
 func (t *tokens) valueDone() {
@@ -146,111 +147,12 @@ func (t *tokens) peek() byte {
 	return 0
 }
 
-func (t *tokens) skipSpace() {
-	for t.at < len(t.in) && t.in[t.at] <= ' ' && isJSONSpace(t.in[t.at]) {
-		t.at++
-	}
-}
+func (t *tokens) skipSpace() { t.at = hec.SkipSpace(t.in, t.at) }
 
 func isJSONSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// skipString passes over a string, whose first quote is there.
-func (t *tokens) skipString() bool {
-	t.at++
-	for {
-		t.skipVerbatim()
-		switch c := t.peek(); {
-		case c == '"':
-			t.at++
-			return true
-		case c != '\\' || !t.skipEscape(): // cut off, or a control character
-			return false
-		}
-	}
-}
-
-// skipVerbatim passes over characters that stand for themselves in a string.
-func (t *tokens) skipVerbatim() {
-	b, i := t.in, t.at
-	for ; i <= len(b)-eight; i += eight {
-		w := eightAt(b, i)
-		if care := equal(w, '"') | equal(w, '\\') | (w-' '*ones)&^w&highs; care != 0 {
-			t.at = i + lowest(care)
-			return
-		}
-	}
-	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-		i++
-	}
-	t.at = i
-}
-
-func (t *tokens) skipEscape() bool {
-	t.at++
-	switch t.peek() {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		t.at++
-		return true
-	case 'u':
-		const digits = 4
-		if t.at += 1 + digits; t.at > len(t.in) {
-			return false
-		}
-		return areHex(t.in[t.at-digits : t.at])
-	default:
-		return false
-	}
-}
-
-func (t *tokens) skipWord(word string) bool {
-	if len(t.in)-t.at < len(word) || string(t.in[t.at:t.at+len(word)]) != word {
-		return false
-	}
-	t.at += len(word)
-	return true
-}
-
-func (t *tokens) skipNumber() bool {
-	if t.peek() == '-' {
-		t.at++
-	}
-	if t.peek() == '0' {
-		t.at++
-	} else if !t.skipDigits() {
-		return false
-	}
-	if t.peek() == '.' {
-		if t.at++; !t.skipDigits() {
-			return false
-		}
-	}
-	if t.peek()|0x20 == 'e' {
-		if t.at++; t.peek() == '+' || t.peek() == '-' {
-			t.at++
-		}
-		return t.skipDigits()
-	}
-	return true
-}
-
-// skipDigits passes over digits, and says whether there are any.
-func (t *tokens) skipDigits() bool {
-	begin := t.at
-	for isDigit(t.peek()) {
-		t.at++
-	}
-	return t.at > begin
-}
-
 // isJSON says whether the text is one JSON value.
 func isJSON(text []byte) bool {
-	t := tokens{in: text}
-	for {
-		switch t.next().kind {
-		case noJSON:
-			return false
-		case endOfJSON:
-			return true
-		}
-	}
+	end := hec.SkipValue(text, hec.SkipSpace(text, 0), maxDepth)
+	return end > 0 && hec.SkipSpace(text, end) == len(text)
 }

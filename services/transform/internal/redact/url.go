@@ -20,16 +20,29 @@ func scanURLPasswords(e *edit) {
 		if begin < 0 {
 			continue
 		}
-		if end := passwordEnd(text, begin); end > begin {
+		end := passwordEnd(text, i, begin)
+		switch {
+		case end < 0:
+			continue
+		case end == begin || string(text[begin:end]) == noPassword:
+			e.replace(i, begin-1)
+		default:
 			e.replace(begin, end)
-			i = end
 		}
+		i = end
 	}
 }
+
+// noPassword stands for a password where the user is a token (GitHub: Git over HTTPS). So
+// does an empty one, as with the keys of Stripe.
+const noPassword = "x-oauth-basic"
 
 // skipUser passes over the name of a user and the colon behind it; negative if there is
 // none.
 func skipUser(text []byte, i int) int {
+	if digestAt(text, i) && i+digestLength < len(text) && text[i+digestLength] == ':' {
+		return i + digestLength + 1
+	}
 	for ; i < len(text) && text[i] != ':'; i++ {
 		if c := text[i]; endsAuthority(c) || c == '@' || c == '[' {
 			return -1
@@ -42,9 +55,9 @@ func skipUser(text []byte, i int) int {
 }
 
 // passwordEnd is the last @ of the authority, negative if there is none. A password that
-// should have been escaped may have a slash: then what stands where the port should is
-// no number.
-func passwordEnd(text []byte, begin int) int {
+// should have been escaped may have a slash: then there is an @ further on. Behind a port
+// there may be one in the path, which counts for none if a host of HTTP is before the port.
+func passwordEnd(text []byte, user, begin int) int {
 	end, port := begin, true
 	for ; end < len(text) && !endsAuthority(text[end]); end++ {
 		port = port && isDigit(text[end])
@@ -52,16 +65,37 @@ func passwordEnd(text []byte, begin int) int {
 	if at := bytes.LastIndexByte(text[begin:end], '@'); at >= 0 {
 		return begin + at
 	}
-	if port {
+	if port && (end == len(text) || !beginsPath(text[end]) || isHost(text[:user], text[user:begin-1])) {
 		return -1
 	}
 	for end < len(text) && text[end] > ' ' && text[end] != '"' && !bytes.HasPrefix(text[end:], schemeEnd) {
+		if port && endsAuthority(text[end]) && !beginsPath(text[end]) { // a quote
+			break
+		}
 		end++
 	}
 	if at := bytes.LastIndexByte(text[begin:end], '@'); at >= 0 {
 		return begin + at
 	}
 	return -1
+}
+
+// beginsPath says whether c may stand behind the port of a URL.
+func beginsPath(c byte) bool { return c == '/' || c == '?' || c == '#' }
+
+// isHost says whether the name rather is a host than a user: in a URL of HTTP, it has a
+// dot, or is localhost.
+func isHost(before, name []byte) bool {
+	if bytes.IndexByte(name, '.') < 0 && string(name) != "localhost" {
+		return false
+	}
+	before = bytes.TrimSuffix(before, schemeEnd)
+	for _, scheme := range []string{"http", "https", "ws", "wss"} {
+		if n := len(before) - len(scheme); n >= 0 && equalFold(before[n:], scheme) {
+			return true
+		}
+	}
+	return false
 }
 
 func endsAuthority(c byte) bool {

@@ -43,9 +43,10 @@ func separatorWidth(text []byte, i int) int {
 	}
 }
 
-// valueBehind is where the value behind a separator is, without its quotes; empty for
-// none. Values of JSON that are no texts and no numbers are none.
-func valueBehind(text []byte, sep separator) (begin, end int, quoted bool) {
+// valueBehind is where the value behind a separator is, without its quotes or brackets;
+// empty for none. The words of JSON are none. Structures has what stands in brackets count
+// as a whole; otherwise the first value in [] counts, and none in {}.
+func valueBehind(text []byte, sep separator, structures bool) (begin, end int, quoted bool) {
 	start := sep.at + sep.width
 	i := start
 	if i < len(text) && sep.width == 1 {
@@ -57,14 +58,25 @@ func valueBehind(text []byte, sep separator) (begin, end int, quoted bool) {
 		}
 	}
 	i = skipBlanks(text, i)
-	if i < len(text) && (text[i] == '[' || text[i] == '(') {
+	if sep.named {
+		i = skipToJSON(text, i)
+	}
+	if i < len(text) && text[i] == '(' {
+		i = skipBlanks(text, i+1)
+	}
+	structures = structures && sep.width == 1
+	if structures && i < len(text) && (text[i] == '[' || text[i] == '{') {
+		begin, end = structure(text, i)
+		return begin, end, true
+	}
+	if i < len(text) && text[i] == '[' {
 		i = skipBlanks(text, i+1)
 	}
 	if sep.width == escapeWidth {
 		begin, end = escapedValue(text, i)
 		return begin, end, false
 	}
-	if begin, end, quoted = quotedValue(text, i); quoted {
+	if begin, end, quoted = quotedValue(text, skipLiteralPrefix(text, i)); quoted {
 		if i == start && text[sep.at] == ':' && !sep.named && closesAnother(text, begin) {
 			return i, i, false
 		}
@@ -79,6 +91,86 @@ func valueBehind(text []byte, sep separator) (begin, end int, quoted bool) {
 		return i, i, false
 	}
 	return i, end, false
+}
+
+// skipToJSON passes over line ends if what follows them may be a value of JSON, or of what
+// Python and Ruby print.
+func skipToJSON(text []byte, i int) int {
+	next := i
+	for next < len(text) && isJSONSpace(text[next]) {
+		next++
+	}
+	if next < len(text) && (isDigit(text[next]) || bytes.IndexByte([]byte(`"'\{[-`), text[next]) >= 0) {
+		return next
+	}
+	return i
+}
+
+// skipLiteralPrefix passes over the letter before the quotes of a literal of Python: b'x'.
+func skipLiteralPrefix(text []byte, i int) int {
+	if i+1 < len(text) && isQuote(text[i+1]) {
+		switch lower(text[i]) {
+		case 'b', 'r', 'u':
+			return i + 1
+		}
+	}
+	return i
+}
+
+// structure is the inside of the brackets at text[i]. Without their end it goes on to that
+// of the text. In quotes there are no brackets.
+func structure(text []byte, i int) (begin, end int) {
+	opening, closing := text[i], text[i]+2 // the codes of { and }, [ and ]
+	begin = i + 1
+	for begin < len(text) && isJSONSpace(text[begin]) {
+		begin++
+	}
+	depth := 0
+	for end = i; end < len(text); {
+		switch c := text[end]; c {
+		case '\\', '"', '\'':
+			end = afterQuoted(text, end)
+			continue
+		case opening:
+			depth++
+		case closing:
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+		end++
+	}
+	for end > begin && isJSONSpace(text[end-1]) {
+		end--
+	}
+	return begin, end
+}
+
+// afterQuoted is behind the quotes at text[i], and at least behind the backslashes there.
+func afterQuoted(text []byte, i int) int {
+	_, end, ok := quotedValue(text, i)
+	if !ok {
+		return end
+	}
+	for end < len(text) && text[end] == '\\' {
+		end++
+	}
+	return min(end+1, len(text))
+}
+
+// isCount says whether the value is a number of usual size: of at most nine bytes.
+func isCount(value []byte) bool {
+	const most = 9
+	if len(value) == 0 || len(value) > most || !isDigit(value[len(value)-1]) {
+		return false
+	}
+	for i, c := range value {
+		if !isDigit(c) && c != '.' && c != ',' && (c != '-' || i > 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // closesAnother says whether the quote before text[i] rather ends a text that began

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/event"
@@ -15,19 +14,13 @@ func (r *Runner) bodyOfFields(e *event.Event) {
 	if len(e.JSON) > 0 || len(e.Parsed().All()) == 0 {
 		return
 	}
-	if text := bytes.TrimSpace(e.Text); isObject(text) {
+	if text := bytes.TrimSpace(e.Text); hec.IsObject(text) {
 		e.SetJSON(text)
 		return
 	}
 	begin := len(r.memory)
 	r.memory = e.Parsed().AppendJSON(r.memory)
 	e.SetJSON(r.made(begin))
-}
-
-// isObject says whether a text is one JSON object.
-func isObject(text []byte) bool {
-	const depth = 256 // as in bodies of HEC
-	return len(text) > 0 && text[0] == '{' && hec.SkipValue(text, 0, depth) == len(text) && utf8.Valid(text)
 }
 
 // redact replaces secrets in the body and in the values of indexed fields. What is

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,22 +14,15 @@ import (
 	"github.com/drainline/drainline/services/transform/internal/redact"
 )
 
-// trialKey stands in for a redaction key in configurations that are checked without
-// their secrets, which is the only way to load one that needs a key and has none.
-const trialKey = "a key for trials, not a secret"
-
 // Compile compiles the rules and the conditions of destinations. The error has
 // everything that is wrong, one mistake a line: file, rule, column.
 func Compile(c *config.Config) (*Set, error) {
-	k := compiler{
-		destinations: topology.Destinations(c),
-		key:          []byte(cmp.Or(c.Redaction.Key.Reveal(), trialKey)),
-	}
+	k := compiler{destinations: topology.Destinations(c), key: []byte(c.Redaction.Key.Reveal())}
 	s := &Set{byApp: map[string][]*rule{}, drops: c.Unrouted == config.UnroutedDrop}
 	for i := range c.Rules {
 		r := k.rule(&c.Rules[i])
 		r.number = len(s.rules)
-		s.rules = append(s.rules, r)
+		s.rules, s.names = append(s.rules, r), append(s.names, r.name)
 		if apps, limited := appsOf(&c.Rules[i]); limited {
 			s.limitTo(apps, r)
 		} else {
@@ -94,8 +86,10 @@ func (k *compiler) rule(c *config.Rule) *rule {
 	}
 	k.parser(r, c.Parse)
 	k.redactor(r, c.Redact)
-	r.fallible = !r.fields.none() || r.jsonBody || c.Sample.Key != "" || c.Limit.Key != "" ||
-		slices.ContainsFunc(r.set, func(s setting) bool { return s.text != nil && (s.key == "message" || r.parser != nil) })
+	r.grows = !r.fields.none() || r.jsonBody || r.redactor != nil ||
+		slices.ContainsFunc(r.set, func(s setting) bool { return s.key == "message" })
+	r.fallible = r.grows || c.Sample.Key != "" || c.Limit.Key != "" ||
+		r.parser != nil && slices.ContainsFunc(r.set, func(s setting) bool { return s.text != nil })
 	return r
 }
 

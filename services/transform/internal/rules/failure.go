@@ -32,6 +32,9 @@ func (f *failure) Error() string {
 // failedIn is a failure of an expression. What its error says could be of the event.
 func failedIn(step string, err error) error {
 	const why = "the expression cannot be evaluated for this event"
+	if errors.Is(err, condition.ErrTooMuch) {
+		return failed(step, tooMuch)
+	}
 	if at, ok := errors.AsType[*condition.Error](err); ok {
 		return failed(step, fmt.Sprintf("column %d: %s", at.Column, why))
 	}
@@ -41,35 +44,38 @@ func failedIn(step string, err error) error {
 var errDefect = failed("", "a defect of Drainline, please report it")
 
 // fail ends a rule that failed: the event is as it was before it and says so, or it is a
-// dead letter.
+// dead letter. That is also one in which a defect may have left half of the rule.
 func (r *Runner) fail(e *event.Event, a *rule, err error) Verdict {
 	count := &r.Counts[a.number]
 	count.Failed++
-	if a.buries {
+	kept := r.before.rule == a
+	if a.buries || !kept && errors.Is(err, errDefect) {
 		count.Dead++
 		return Verdict{Fate: Bury, Reason: ReasonFailed, Sentence: `rule "` + a.name + `" failed: ` + err.Error()}
 	}
-	if r.before.rule == a {
+	if kept {
 		r.before.restore(e)
 	}
-	r.failed = append(r.failed, a)
-	r.mark(e)
+	r.memory = r.memory[:r.begin] // nothing of the event is there any more
+	r.mark(e, a)
 	return Verdict{}
 }
 
-// mark names the rules that failed in the event.
-func (r *Runner) mark(e *event.Event) {
-	if len(r.failed) == 1 {
-		setField(e, ErrorField, r.failed[0].marker)
+// maxMarks bounds the names of rules that failed on an event, in bytes. The first count.
+const maxMarks = 16 << 10
+
+// mark names a rule that failed in the event, behind those that failed before. The list
+// grows in place, so that many failures cost no more than their names.
+func (r *Runner) mark(e *event.Event, a *rule) {
+	switch n := len(r.marks); {
+	case n == 0:
+		r.marks = append(append(append(r.marks, '['), a.marker...), ']')
+		setField(e, ErrorField, a.marker)
 		return
+	case n+len(a.marker) < maxMarks:
+		r.marks = append(append(append(r.marks[:n-1], ','), a.marker...), ']')
 	}
-	begin := len(r.memory)
-	r.memory = append(r.memory, '[')
-	for _, a := range r.failed {
-		r.memory = append(append(r.memory, a.marker...), ',')
-	}
-	r.memory[len(r.memory)-1] = ']'
-	setField(e, ErrorField, r.made(begin))
+	setField(e, ErrorField, r.marks)
 }
 
 // made is what was appended to the memory from begin on.

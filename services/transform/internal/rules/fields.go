@@ -16,6 +16,8 @@ import (
 // maxFields is how many indexed fields rules can give an event.
 const maxFields = 256
 
+var errTooMany = failed("fields.add", fmt.Sprintf("the event would have more than %d indexed fields", maxFields))
+
 // fieldChanges are made to indexed fields, in this order.
 type fieldChanges struct {
 	rename []renaming
@@ -98,7 +100,7 @@ func (r *Runner) changeFields(e *event.Event, c *fieldChanges) error {
 		}
 	}
 	if len(c.add) > 0 && len(e.Fields) > maxFields {
-		return failed("fields.add", "the event would have more than 256 indexed fields")
+		return errTooMany
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 // each set.
 type Set struct {
 	rules []*rule
+	names []string
 	// byApp has the rules of each app that a rule is limited to, in order; other are those
 	// for any other app.
 	byApp map[string][]*rule
@@ -25,14 +26,8 @@ type Set struct {
 	drops bool
 }
 
-// Names are the names of the rules, in order.
-func (s *Set) Names() []string {
-	names := make([]string, len(s.rules))
-	for i, r := range s.rules {
-		names[i] = r.name
-	}
-	return names
-}
+// Names are the names of the rules, in order. They must not be changed.
+func (s *Set) Names() []string { return s.names }
 
 // Empty says that there are no rules and no destination has a condition. Apply then
 // changes nothing.
@@ -73,6 +68,8 @@ type rule struct {
 	marker []byte
 	// buries makes a dead letter of an event that the rule fails on.
 	buries bool
+	// grows says that the rule may make the body or the indexed fields larger.
+	grows bool
 	// fallible says that the rule can fail when it has changed something already.
 	fallible bool
 

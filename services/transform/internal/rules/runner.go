@@ -2,7 +2,6 @@ package rules
 
 import (
 	"github.com/drainline/drainline/config"
-	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/transform/internal/condition"
 	"github.com/drainline/drainline/services/transform/internal/event"
 )
@@ -18,9 +17,11 @@ type Runner struct {
 	machine condition.Machine
 	// memory holds what rules have made of the event in hand.
 	memory []byte
+	// begin is where what the rule in hand has made begins.
+	begin  int
 	values [][]byte
 	before before
-	failed []*rule // on the event in hand
+	marks  []byte // the rules that failed on the event in hand, as a list in JSON
 }
 
 // NewRunner makes a runner.
@@ -35,7 +36,7 @@ func (r *Runner) Apply(e *event.Event) Verdict {
 	if cap(r.memory) > keptMemory {
 		r.memory = nil
 	}
-	r.memory, r.failed, r.before.rule = r.memory[:0], r.failed[:0], nil
+	r.memory, r.marks, r.before.rule = r.memory[:0], r.marks[:0], nil
 	rules := r.set.of(e.App)
 	for len(rules) > 0 {
 		at, v, err := r.run(e, rules)
@@ -60,6 +61,7 @@ func (r *Runner) run(e *event.Event, rules []*rule) (at int, v Verdict, err erro
 	}()
 	for at = range rules {
 		next := rules[at]
+		r.begin = len(r.memory)
 		if next.when != nil {
 			match, err := next.when.Match(&r.machine, e)
 			if err != nil {
@@ -84,6 +86,8 @@ func (r *Runner) apply(e *event.Event, a *rule) (end bool, v Verdict, err error)
 	if a.fallible && !a.buries {
 		r.before.keep(e, a)
 	}
+	e.Redacted = e.Redacted || a.redactor != nil
+	r.machine.Most = min(r.begin+maxEvent, maxMade)
 	if err := r.change(e, a); err != nil {
 		return false, Verdict{}, err
 	}
@@ -112,6 +116,10 @@ func (r *Runner) apply(e *event.Event, a *rule) (end bool, v Verdict, err error)
 
 // change makes of the event what the rule says, in the order that rules have.
 func (r *Runner) change(e *event.Event, a *rule) error {
+	most := maxEvent
+	if a.grows {
+		most = max(most, size(e)) // one that comes larger is not the rule's fault
+	}
 	if a.parser != nil && (!a.autoParse || !isParsed(e)) {
 		e.ParseWith(a.parser)
 	}
@@ -137,8 +145,8 @@ func (r *Runner) change(e *event.Event, a *rule) error {
 	if a.metrics != "" {
 		e.Metrics, e.MetricsIndex = a.metrics, a.metricsIndex
 	}
-	if len(r.memory) > maxEvent && size(e) > maxEvent {
-		return failed("", "makes the event larger than 1 MiB")
+	if a.grows && (size(e) > most || len(r.memory) > maxMade) {
+		return errTooMuch
 	}
 	return nil
 }
@@ -146,18 +154,6 @@ func (r *Runner) change(e *event.Event, a *rule) error {
 // isParsed says whether a line of the platform has fields, which are better than those
 // that a guess finds.
 func isParsed(e *event.Event) bool { return e.Kind != "app" && len(e.Parsed().All()) > 0 }
-
-// maxEvent bounds what a rule may make of an event, its body and indexed fields, in
-// bytes. A block of wire.MaxBlock holds no event that has more by itself.
-const maxEvent = 2 * wire.MaxBlock
-
-func size(e *event.Event) int {
-	n := len(e.Body())
-	for i := range e.Fields {
-		n += len(e.Fields[i].Name) + len(e.Fields[i].JSON)
-	}
-	return n
-}
 
 // limit says what becomes of an event by a rule's limit.
 func (r *Runner) limit(e *event.Event, a *rule) (Verdict, error) {

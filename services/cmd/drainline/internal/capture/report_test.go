@@ -13,9 +13,9 @@ import (
 )
 
 // tallied counts events, each given as destination/app/index/sourcetype/text.
-func tallied(t *testing.T, filtered int, events ...string) *Tally {
+func tallied(t *testing.T, filtered int, events ...string) *tally {
 	t.Helper()
-	tally := NewTally()
+	tally := newTally()
 	for _, e := range events {
 		words := strings.Split(e, "/")
 		err := tally.Add(&transform.TrialOutput{Batches: []wire.Batch{{
@@ -42,13 +42,13 @@ func TestText(t *testing.T) {
 		report *Report
 		want   string
 	}{
-		{"nothing", NewReport(nil, tallied(t, 0), 0), `
+		{"nothing", newReport(nil, tallied(t, 0), 0), `
 APP    INDEX  SOURCETYPE  EVENTS  LICENSE BYTES
 total                     0       0
 
 filtered by rules  0
 `},
-		{"one", NewReport(nil, before, 1000), `
+		{"one", newReport(nil, before, 1000), `
 APP    INDEX      SOURCETYPE     EVENTS  LICENSE BYTES
 blog   (default)  heroku:app     1       4
 shop   web        heroku:app     1       1,234
@@ -58,7 +58,7 @@ total                            3       2,472
 filtered by rules  0
 undecodable        1,000 bytes
 `},
-		{"two", NewReport(before, after, 0), `
+		{"two", newReport(before, after, 0), `
 APP        INDEX      SOURCETYPE     EVENTS BEFORE  EVENTS AFTER  CHANGE         LICENSE BYTES BEFORE  LICENSE BYTES AFTER  CHANGE
 "\x1b[2J"  m          (default)      0              1             +1 (new)       0                     2                    +2 (new)
 blog       (default)  heroku:app     1              2             +1 (+100.0 %)  4                     5                    +1 (+25.0 %)
@@ -69,7 +69,7 @@ total                                3              4             +1 (+33.3 %)  
 filtered by rules  0  1  +1 (new)
 dead: over_limit   0  3  +3 (new)
 `},
-		{"destinations", NewReport(nil, two, 0), `
+		{"destinations", newReport(nil, two, 0), `
 DESTINATION  APP  INDEX  SOURCETYPE  EVENTS  LICENSE BYTES
 archive      a    i      s           1       1
 splunk       a    i      s           1       1
@@ -92,7 +92,7 @@ filtered by rules  0
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	if err := NewReport(tallied(t, 0, "d/a/i/s/1"), tallied(t, 2), 7).WriteJSON(&b); err != nil {
+	if err := newReport(tallied(t, 0, "d/a/i/s/1"), tallied(t, 2), 7).WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
 	var got, want any
@@ -114,7 +114,7 @@ func TestJSON(t *testing.T) {
 // A capture with names without end takes no memory without end.
 func TestRowsAreBounded(t *testing.T) {
 	t.Parallel()
-	tally := NewTally()
+	tally := newTally()
 	const more = 5
 	out := transform.TrialOutput{Batches: []wire.Batch{{Destination: "d", Origins: []wire.Origin{{App: "a"}}}}}
 	for i := range maxRows + more {

@@ -20,7 +20,7 @@ type Run struct {
 type side struct {
 	sender *sender.Sender
 	trial  *transform.Trial
-	tally  *Tally
+	tally  *tally
 }
 
 // New prepares a run. The older configuration may be nil. Facts are what the captures do
@@ -39,7 +39,7 @@ func New(settings, older *config.Config, facts sender.Facts) (*Run, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.sides = append(r.sides, &side{sender: s, trial: trial, tally: NewTally()})
+		r.sides = append(r.sides, &side{sender: s, trial: trial, tally: newTally()})
 	}
 	return r, nil
 }
@@ -71,7 +71,7 @@ func (r *Run) Add(in io.Reader) error {
 // Report reports what there was so far.
 func (r *Run) Report() *Report {
 	if len(r.sides) == 1 {
-		return NewReport(nil, r.sides[0].tally, r.undecodable)
+		return newReport(nil, r.sides[0].tally, r.undecodable)
 	}
-	return NewReport(r.sides[0].tally, r.sides[1].tally, r.undecodable)
+	return newReport(r.sides[0].tally, r.sides[1].tally, r.undecodable)
 }

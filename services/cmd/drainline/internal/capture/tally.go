@@ -50,19 +50,19 @@ func (v *Volume) add(events, bytes int64) {
 	v.Bytes += bytes
 }
 
-// Tally counts what becomes of a capture with one configuration.
-type Tally struct {
+// tally counts what becomes of a capture with one configuration.
+type tally struct {
 	rows     map[Key]*Volume
 	total    Volume
 	filtered int64
 	dead     map[string]int64
 }
 
-// NewTally counts from nothing.
-func NewTally() *Tally { return &Tally{rows: map[Key]*Volume{}, dead: map[string]int64{}} }
+// newTally counts from nothing.
+func newTally() *tally { return &tally{rows: map[Key]*Volume{}, dead: map[string]int64{}} }
 
 // Add counts what came of one block.
-func (t *Tally) Add(out *transform.TrialOutput) error {
+func (t *tally) Add(out *transform.TrialOutput) error {
 	for i := range out.Batches {
 		b := &out.Batches[i]
 		for j := range b.Events {
@@ -81,7 +81,7 @@ func (t *Tally) Add(out *transform.TrialOutput) error {
 	return err
 }
 
-func (t *Tally) row(key Key) *Volume {
+func (t *tally) row(key Key) *Volume {
 	if v, ok := t.rows[key]; ok {
 		return v
 	}
@@ -105,7 +105,7 @@ type Side struct {
 	Dead     map[string]int64 `json:"dead"`
 }
 
-func (t *Tally) side() Side { return Side{Volume: t.total, Filtered: t.filtered, Dead: t.dead} }
+func (t *tally) side() Side { return Side{Volume: t.total, Filtered: t.filtered, Dead: t.dead} }
 
 // Row is one line of a report.
 type Row struct {
@@ -126,9 +126,9 @@ type Report struct {
 	Undecodable int64 `json:"undecodable_bytes"`
 }
 
-// NewReport reports what a capture comes to, before being nil where there is nothing to
+// newReport reports what a capture comes to, before being nil where there is nothing to
 // compare with.
-func NewReport(before, after *Tally, undecodable int64) *Report {
+func newReport(before, after *tally, undecodable int64) *Report {
 	r := &Report{Rows: []Row{}, After: after.side(), Undecodable: undecodable}
 	keys := maps.Clone(after.rows)
 	if before != nil {

@@ -33,9 +33,14 @@ type Event struct {
 	JSON    json.RawMessage            `json:"json,omitempty"`
 	Fields  map[string]json.RawMessage `json:"fields,omitempty"`
 
-	// request is the number of the one it was made of, and content what it has for
-	// everybody who gets it.
+	identity
+}
+
+// identity tells events apart, whoever gets them.
+type identity struct {
+	// request is the number of the one that the event was made of.
 	request uint64
+	// content is what the event has for everybody who gets it.
 	content string
 }
 
@@ -86,33 +91,42 @@ func destinations(out *transform.TrialOutput) (names []string, batches map[strin
 // merge adds the events of another destination to those of others. An event that is the
 // same there stays one event; the others come in the order of what they were made of.
 func merge(all []Event, destination string, events []Event) []Event {
-	at := 0
+	places := map[identity][]int{}
+	for i := range all {
+		places[all[i].identity] = append(places[all[i].identity], i)
+	}
+	merged := make([]Event, 0, max(len(all), len(events)))
+	at := 0 // of the events of others that are not merged yet
 	for _, e := range events {
-		same := slices.IndexFunc(all[at:], func(other Event) bool { return other.request == e.request && other.content == e.content })
-		if same >= 0 {
-			at += same
-			all[at].Destination = append(all[at].Destination, destination)
-			at++
+		rest := places[e.identity]
+		for len(rest) > 0 && rest[0] < at {
+			rest = rest[1:]
+		}
+		places[e.identity] = rest
+		if len(rest) > 0 {
+			same := rest[0]
+			all[same].Destination = append(all[same].Destination, destination)
+			merged = append(merged, all[at:same+1]...)
+			at = same + 1
 			continue
 		}
-		e.Destination = []string{destination}
-		for at < len(all) && all[at].request <= e.request {
-			at++
+		for ; at < len(all) && all[at].request <= e.request; at++ {
+			merged = append(merged, all[at])
 		}
-		all = slices.Insert(all, at, e)
-		at++
+		e.Destination = []string{destination}
+		merged = append(merged, e)
 	}
-	return all
+	return append(merged, all[at:]...)
 }
 
-// newEvent copies an event of a batch.
+// newEvent describes an event of a batch, with parts of its memory.
 func newEvent(b *wire.Batch, e *wire.Event) (Event, error) {
 	event := Event{
 		Time: time.Unix(0, e.TimeNS).UTC().Format(time.RFC3339Nano),
-		Host: strings.Clone(e.Host), Source: strings.Clone(e.Source), Sourcetype: strings.Clone(e.Sourcetype), Index: strings.Clone(e.Index),
-		Kind: strings.Clone(e.Kind), Code: strings.Clone(e.Code), App: strings.Clone(outcome.App(b, e)),
-		Process: strings.Clone(e.Process), Dyno: strings.Clone(e.Dyno),
-		request: sender.Number(b.Origins[e.Origin].RequestID),
+		Host: e.Host, Source: e.Source, Sourcetype: e.Sourcetype, Index: e.Index,
+		Kind: e.Kind, Code: e.Code, App: outcome.App(b, e),
+		Process: e.Process, Dyno: e.Dyno,
+		identity: identity{request: sender.Number(b.Origins[e.Origin].RequestID)},
 	}
 	var text string
 	switch {
@@ -122,7 +136,7 @@ func newEvent(b *wire.Batch, e *wire.Event) (Event, error) {
 	case json.Unmarshal(e.JSON, &text) == nil:
 		event.Message = &text
 	case json.Valid(e.JSON):
-		event.JSON = bytes.Clone(e.JSON)
+		event.JSON = e.JSON
 	default:
 		return Event{}, fmt.Errorf("its body is not JSON: %.200q", e.JSON)
 	}
@@ -133,7 +147,7 @@ func newEvent(b *wire.Batch, e *wire.Event) (Event, error) {
 		if event.Fields == nil {
 			event.Fields = map[string]json.RawMessage{}
 		}
-		event.Fields[strings.Clone(f.Name)] = bytes.Clone(f.JSON)
+		event.Fields[f.Name] = f.JSON
 	}
 	content, err := plainJSON(event)
 	event.content = string(content)

@@ -15,7 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/drainline/drainline/services/cmd/drainline/internal/nearest"
+	"github.com/drainline/drainline/config"
 )
 
 // reader reads a file of cases and gathers what is wrong with it.
@@ -94,7 +94,7 @@ func (r *reader) section(n *yaml.Node, known ...string) map[string]*yaml.Node {
 	values := make(map[string]*yaml.Node, len(n.Content)/2)
 	for key, value := range pairs(n) {
 		if !slices.Contains(known, key.Value) {
-			r.mistakef(key, "unknown key %q%s", key.Value, nearest.Hint(key.Value, known))
+			r.mistakef(key, "unknown key %q%s", key.Value, config.Nearest(key.Value, known))
 			continue
 		}
 		values[key.Value] = value

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
-	"github.com/drainline/drainline/services/cmd/drainline/internal/nearest"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
@@ -42,10 +40,10 @@ const client = "192.0.2.1"
 type Sender struct {
 	base  drainlinev1.Request
 	facts Facts
-	token config.Token
-	// timeNS is that of events without one, in nanoseconds since 1970; 0 for when they came.
-	timeNS int64
-	sent   uint64
+	// lines and events are the defaults of a drain's lines and of HEC's events at the
+	// HEC door.
+	lines, events *drainlinev1.Defaults
+	sent          uint64
 }
 
 // New makes a sender. It fails where ingest would refuse its requests, or would not
@@ -58,13 +56,18 @@ func New(c *config.Config, f Facts) (*Sender, error) {
 	facts := &drainlinev1.Facts{PathApp: f.App, UserAgent: "Logplex/v73", RemoteAddr: client}
 	s.base.Facts = facts
 	s.base.Marks = slices.Clone(f.Marks)
-	if f.Door == drainlinev1.Door_DOOR_HEC {
-		if err := s.setToken(c); err != nil {
-			return nil, err
+	var err error
+	switch f.Door {
+	case drainlinev1.Door_DOOR_HEC:
+		err = s.setToken(c)
+	case drainlinev1.Door_DOOR_LOGPLEX:
+		err = s.setCredential(c, facts)
+	default:
+		if err = s.setCredential(c, facts); err == nil {
+			err = s.setDefaults(&config.Token{})
 		}
-		return s, s.setDrain(c)
 	}
-	if err := s.setCredential(c, facts); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return s, s.setDrain(c)
@@ -75,20 +78,25 @@ func (s *Sender) setToken(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.token = t
 	s.base.Query = maps.Clone(s.facts.Query)
 	maps.DeleteFunc(s.base.GetQuery(), func(name, _ string) bool { // such as index, which is for HEC itself
 		return !isKept(name, c.Ingest.Logplex.QueryFields)
 	})
-	at, ok := s.facts.Query["time"]
-	if !ok {
-		return nil
+	return s.setDefaults(&t)
+}
+
+// setDefaults makes the defaults of a token, as ingest does.
+func (s *Sender) setDefaults(t *config.Token) error {
+	token := &drainlinev1.Defaults{
+		Host: t.Host, Source: t.Source, Sourcetype: t.Sourcetype, Index: t.Index,
+		Fields: hec.IndexedFields(t.Fields), SplitArrays: t.SplitArrays,
 	}
-	ns, refused := hec.ParseQueryTime(at)
-	if refused != nil {
-		return fmt.Errorf("query time: HEC refuses it: %w", refused)
+	query := func(name string) string { return s.facts.Query[name] }
+	s.lines = hec.LineDefaults(token, query)
+	var err error
+	if s.events, err = hec.EventDefaults(token, query, s.base.GetCredential(), client); err != nil {
+		return fmt.Errorf("query time: HEC refuses it: %w", err)
 	}
-	s.timeNS = ns
 	return nil
 }
 
@@ -117,7 +125,7 @@ func entry[T any](entries map[string]T, name, section string) (T, error) {
 	if ok || name == "" || name == config.DefaultCredential {
 		return e, nil
 	}
-	return e, fmt.Errorf("credential %s: it is no entry of %s%s", name, section, nearest.Hint(name, slices.Collect(maps.Keys(entries))))
+	return e, fmt.Errorf("credential %s: it is no entry of %s%s", name, section, config.Nearest(name, slices.Sorted(maps.Keys(entries))))
 }
 
 // setQuery wants of the query what ingest.logplex.query_fields keeps.
@@ -132,10 +140,7 @@ func (s *Sender) setQuery(kept []string) error {
 }
 
 func isKept(name string, kept []string) bool {
-	return slices.ContainsFunc(kept, func(glob string) bool {
-		ok, err := path.Match(glob, name)
-		return ok && err == nil
-	})
+	return slices.ContainsFunc(kept, func(entry string) bool { return config.KeepsParameter(entry, name) })
 }
 
 // setDrain notes that a drain should be listed, and is not.
@@ -180,10 +185,10 @@ func (s *Sender) request(b *Body) *drainlinev1.Request {
 	}
 	switch {
 	case b.Encoding != drainlinev1.Encoding_ENCODING_FRAMES:
-		r.Door, r.Defaults = drainlinev1.Door_DOOR_HEC, s.eventDefaults(r.GetCredential())
+		r.Door, r.Defaults = drainlinev1.Door_DOOR_HEC, s.events
 		r.Query, r.DrainToken, r.Marks = nil, "", s.facts.Marks
 	case r.GetDoor() == drainlinev1.Door_DOOR_HEC:
-		r.Defaults = s.defaults()
+		r.Defaults = s.lines
 	default:
 		r.Door = drainlinev1.Door_DOOR_LOGPLEX
 	}
@@ -192,28 +197,3 @@ func (s *Sender) request(b *Body) *drainlinev1.Request {
 
 // Number is that of the request with an id that Requests has made.
 func Number(id wire.ID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
-
-// defaults are those of a drain at the HEC door: URL over token.
-func (s *Sender) defaults() *drainlinev1.Defaults {
-	d := &drainlinev1.Defaults{
-		Host:       cmp.Or(s.facts.Query["host"], s.token.Host),
-		Source:     cmp.Or(s.facts.Query["source"], s.token.Source),
-		Sourcetype: cmp.Or(s.facts.Query["sourcetype"], s.token.Sourcetype),
-		Index:      cmp.Or(s.facts.Query["index"], s.token.Index),
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.token.Fields)) {
-		d.Fields = append(d.Fields, &drainlinev1.Field{Name: name, Json: hec.AppendString(nil, []byte(s.token.Fields[name]))})
-	}
-	return d
-}
-
-// eventDefaults are those of HEC's own events, which are never without host, source
-// and sourcetype.
-func (s *Sender) eventDefaults(credential string) *drainlinev1.Defaults {
-	d := s.defaults()
-	d.Host = cmp.Or(d.GetHost(), client)
-	d.Source = cmp.Or(d.GetSource(), "http:"+credential)
-	d.Sourcetype = cmp.Or(d.GetSourcetype(), "httpevent")
-	d.SplitArrays, d.TimeNs = s.token.SplitArrays, s.timeNS
-	return d
-}

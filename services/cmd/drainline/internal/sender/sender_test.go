@@ -120,8 +120,8 @@ func TestRefused(t *testing.T) {
 		facts    Facts
 		want     string
 	}{
-		{settings(), Facts{Credential: "taem_a"}, "credential taem_a: it is no entry of ingest.logplex.credentials, the nearest is team_a"},
-		{settings(), Facts{Credential: "wbe", Door: atHEC}, "credential wbe: it is no entry of ingest.hec.tokens, the nearest is web"},
+		{settings(), Facts{Credential: "taem_a"}, "credential taem_a: it is no entry of ingest.logplex.credentials, the nearest is \"team_a\""},
+		{settings(), Facts{Credential: "weeb", Door: atHEC}, "credential weeb: it is no entry of ingest.hec.tokens, the nearest is \"web\""},
 		{&config.Config{}, Facts{Credential: "x"}, "credential x: it is no entry of ingest.logplex.credentials"},
 		{settings(), Facts{Credential: "team_a", App: "blog"}, "app blog: ingest refuses it, the credential team_a is limited to shop"},
 		{settings(), Facts{Query: map[string]string{"env": "x"}}, "query env: ingest does not keep it, ingest.logplex.query_fields has app, utm_*"},
