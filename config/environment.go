@@ -106,6 +106,21 @@ var (
 	errVariable = errors.New("must name an environment variable as ${NAME}; $$ stands for $")
 )
 
+var errForeignVariable = errors.New("must not name environment variables: what is in them is not for whoever writes a file with apps; " +
+	"$$ stands for $")
+
+// expandNone replaces $$ by $, and refuses variables.
+func expandNone(s string) (string, error) {
+	var problem error
+	out := variable.ReplaceAllStringFunc(s, func(match string) string {
+		if match != "$$" {
+			problem = errForeignVariable
+		}
+		return "$"
+	})
+	return out, problem
+}
+
 // unsetError is the name of a variable that is not set.
 type unsetError string
 

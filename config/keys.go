@@ -24,7 +24,8 @@ var keys = slices.Concat(
 		path: appsKey,
 		kind: listOf(appsRule+", at least one", 1, as(appName.MatchString)),
 		doc: "Limits the rules of this file to events of these apps, so that a team's rules cannot touch another's. A file that says so " +
-			"holds rules and nothing else.",
+			"holds rules and nothing else, and no environment variables. What its rules do with those events (index, destinations) is theirs " +
+			"to say.",
 		example: "[shop, shop-staging]",
 	}},
 	busKeys, ingestKeys, drainKeys, joinKeys, redactionKeys, ruleKeys, unroutedKeys, destinationKeys, inspectorKeys, telemetryKeys, adminKeys,

@@ -37,7 +37,7 @@ var destinationKeys = slices.Concat(
 		},
 		{
 			path: destination + ".format", kind: optional(format()),
-			doc: "What Splunk shows as _raw, where rules and drain do not say. " + formatDoc + " Empty is text.",
+			doc: "What Splunk shows as _raw at this destination, whatever rules and drain say. " + formatDoc + " Empty leaves it to them.",
 		},
 		{
 			path: destination + ".max_bytes", kind: streamSize(), def: "0",

@@ -42,7 +42,7 @@ var drainKeys = []key{
 	},
 	{
 		path: drains + "[].format", kind: optional(format()),
-		doc: "What Splunk shows as _raw, where rules do not say. " + formatDoc + " Empty leaves it to the destination.",
+		doc: "What Splunk shows as _raw, where neither rules nor the destination say. " + formatDoc + " Empty is text.",
 	},
 	{
 		path: drains + "[].join", kind: listOf("a list of different names of joins and of presets", 0, as(namePattern.MatchString)),

@@ -37,7 +37,7 @@ var joinKeys = []key{
 		doc: "The most text of an event.",
 	},
 	{
-		path: namedJoin + ".max_wait", kind: duration(50*time.Millisecond, 30*time.Second), def: "1s",
+		path: namedJoin + ".max_wait", kind: duration(50*time.Millisecond, 10*time.Second), def: "1s",
 		doc: "How long an event waits for its next line.",
 	},
 }

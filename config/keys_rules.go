@@ -126,12 +126,12 @@ var ruleKeys = slices.Concat(
 		},
 		{
 			path: oneRule + ".format", kind: optional(format()),
-			doc: "What Splunk shows as _raw, over what drain and destination say.",
+			doc: "What Splunk shows as _raw, over what the drain says; a destination's format is over both.",
 		},
 		{
 			path: oneRule + ".redact", kind: redactions(),
-			doc: "What is replaced in text, fields and parsed JSON: presets by name, or {preset or pattern, with or hmac}. `with` is *** " +
-				"unless it is given; `hmac: true` takes an HMAC made with redaction.key, so that equal values stay equal. " +
+			doc: "What is replaced in text, fields and parsed JSON: presets by name, or {preset or pattern, with or hmac}. Of a pattern " +
+				"all that it matches is replaced, or what its named groups match where it has some; `with` is *** unless it is given; `hmac: true` takes an HMAC made with redaction.key, so that equal values stay equal. " +
 				"An event whose redaction fails becomes a dead letter.",
 			example: "[bearer, {pattern: 'sk_live_[0-9a-z]+', with: '***'}, {preset: email, hmac: true}]",
 		},

@@ -73,8 +73,10 @@ func (l *layer) walk(path string, section map[string]any, from string) {
 	}
 }
 
-// walkScoped takes a file whose rules are limited to some apps.
+// walkScoped takes a file whose rules are limited to some apps. Whoever writes it may not
+// be who runs Drainline.
 func (l *layer) walkScoped(tree map[string]any, from string) {
+	l.expand = expandNone
 	apps, err := l.read(byPath[appsKey].kind, tree[appsKey])
 	if err != nil {
 		l.add(Problem{Path: appsKey, Value: show(tree[appsKey]), Rule: err.Error(), File: from})

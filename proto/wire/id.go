@@ -79,12 +79,15 @@ func BatchID(block ID, destination string, frames ...uint32) ID {
 	return hash("batch", string(block[:]), destination, string(numbers))
 }
 
-// JoinedID identifies what is made of a block together with lines of another, or of
-// lines that were held until another came: from the frame first of the one block to the
-// frame last of the other.
-func JoinedID(block, firstBlock ID, first uint32, lastBlock ID, last uint32) ID {
-	numbers := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, first), last)
-	return hash("joined", string(block[:]), string(firstBlock[:]), string(lastBlock[:]), string(numbers))
+// JoinedID identifies what is made of a block together with lines of others, or of lines
+// that were held until another came. Lines are those, as AppendLine writes them.
+func JoinedID(block ID, lines []byte) ID {
+	return hash("joined", string(block[:]), string(lines))
+}
+
+// AppendLine appends which line it is: a frame of a block.
+func AppendLine(dst []byte, block ID, frame uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, block[:]...), frame)
 }
 
 // DeadID identifies a dead letter by what died (a block's, batch's or payload's

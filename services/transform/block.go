@@ -221,9 +221,7 @@ func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 		}
 		e.Meaning = heroku.Classify(&e.Line)
 		if t.joining.joins(d, e.Meaning.Kind) {
-			t.join(heldLine{
-				request: r, block: t.block, delivery: t.joining.delivery, message: e.Line, meaning: e.Meaning, whole: whole, frame: t.frame,
-			}, d, from)
+			t.join(t.copyLine(r, whole, len(s.Frame()), sd), d, from)
 			continue
 		}
 		common.fill(e, &t.names)

@@ -67,11 +67,16 @@ func (d *dying) add(r *drainlinev1.Request, frame uint32, code, sentence string,
 		return
 	}
 	reason.from = r
-	reason.block.Requests = append(reason.block.Requests, &drainlinev1.Request{
+	reason.block.Requests = append(reason.block.Requests, partOf(r, append([]byte(nil), body...)))
+}
+
+// partOf is a request with another body, which nobody waits for.
+func partOf(r *drainlinev1.Request, body []byte) *drainlinev1.Request {
+	return &drainlinev1.Request{
 		Id: r.GetId(), Door: r.GetDoor(), Credential: r.GetCredential(), DrainToken: r.GetDrainToken(), FrameId: r.GetFrameId(),
 		RequestId: r.GetRequestId(), Facts: r.GetFacts(), Query: r.GetQuery(), ReceivedNs: r.GetReceivedNs(), Trace: r.GetTrace(),
-		Encoding: r.GetEncoding(), Body: append([]byte(nil), body...), Defaults: r.GetDefaults(), Marks: r.GetMarks(),
-	})
+		Encoding: r.GetEncoding(), Body: body, Defaults: r.GetDefaults(), Marks: r.GetMarks(),
+	}
 }
 
 // isSame says that two slices are the same bytes, not only equal ones.

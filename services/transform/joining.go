@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
@@ -29,9 +30,12 @@ type joining struct {
 	// makes none.
 	sources map[string]string
 	scratch []byte
+	// sender is the request in hand without its body, part, as lines of it keep it.
+	sender, part *drainlinev1.Request
 }
 
-// heldLine is a line that may be the first of several, or one of them.
+// heldLine is a line that may be the first of several, or one of them. It keeps nothing
+// of its block in memory.
 type heldLine struct {
 	request  *drainlinev1.Request
 	block    wire.ID
@@ -46,6 +50,19 @@ type heldLine struct {
 // goes over several lines.
 func (j *joining) joins(d *drain, kind heroku.Kind) bool {
 	return j.joiner != nil && d.join != nil && kind == heroku.KindApp
+}
+
+// copyLine is the line in hand, as it can wait. Its frame is the last n bytes of whole.
+func (t *transformer) copyLine(r *drainlinev1.Request, whole []byte, n int, sd logplex.SD) heldLine {
+	j := &t.joining
+	if j.sender != r {
+		j.sender, j.part = r, partOf(r, nil)
+	}
+	line := heldLine{request: j.part, block: t.block, delivery: j.delivery, whole: bytes.Clone(whole), frame: t.frame}
+	line.message, _ = logplex.Parse(line.whole[len(whole)-n:], sd) // as it was parsed before
+	line.message.Time = t.event.Line.Time
+	line.meaning = heroku.Classify(&line.message)
+	return line
 }
 
 // source is the process that a line is of.
@@ -75,15 +92,18 @@ func (t *transformer) join(line heldLine, d *drain, from source) {
 
 // shipGroup ships the lines that have become one event.
 func (t *transformer) shipGroup(g join.Group[heldLine]) {
-	first, last := &g.Lines[0], &g.Lines[len(g.Lines)-1]
+	first := &g.Lines[0]
 	if len(g.Lines) > 1 || first.block != t.block {
-		t.sealer.seed = wire.JoinedID(t.sealer.seed, first.block, first.frame, last.block, last.frame)
+		t.joining.scratch = t.joining.scratch[:0]
+		for i := range g.Lines {
+			t.joining.scratch = wire.AppendLine(t.joining.scratch, g.Lines[i].block, g.Lines[i].frame)
+		}
+		t.sealer.seed = wire.JoinedID(t.sealer.seed, t.joining.scratch)
 	}
 	d := t.settings.drain(first.request.GetDrainToken()) // as it is listed now
 	t.joining.fields = t.appendLineFields(t.joining.fields[:0], first.request, d)
 	common := t.lines(first.request, d, t.joining.fields)
 	from := newSource(first.request)
-	from.routed = nil // ingest keeps requests that are waited for out of ordered shards
 	from.origin.App, from.named = common.app.text, d.named
 	t.sealer.request(from)
 

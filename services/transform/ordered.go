@@ -33,6 +33,8 @@ type orderedWorker struct {
 
 	joiner *join.Joiner[heldLine]
 	held   []*heldDelivery // oldest first
+	// again says that the last block had been delivered before.
+	again bool
 }
 
 // workInOrder is work for an ordered shard.
@@ -46,7 +48,7 @@ func (t *Transform) workInOrder(ctx, work context.Context, consumer *bus.Consume
 			w.take(work, d)
 		case ctx.Err() != nil || errors.Is(err, bus.ErrClosed):
 			// What waits is shipped: given back, all of its blocks would be sent again.
-			w.round(work, wire.ID{}, func(t *transformer) { w.joiner.Flush(t.shipGroup) })
+			w.flush(work)
 			return
 		}
 		next = w.expire(work)
@@ -66,9 +68,15 @@ func (w *orderedWorker) next(ctx context.Context, consumer *bus.Consumer, until 
 // take carries a block on, all but the lines that wait.
 func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 	w.current()
+	// What somebody else held comes late: it must not go on what is newer.
+	if again := d.Attempts > 1; again != w.again {
+		w.flush(ctx)
+		w.again = again
+	}
 	h := &heldDelivery{Delivery: d, touched: true}
-	message, err := d.Open(nil) // the lines that wait point into it
+	message, err := d.Open(w.message)
 	if err == nil {
+		w.message = message
 		err = wire.UnmarshalBlock(message, &w.block)
 	}
 	switch {
@@ -86,6 +94,18 @@ func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 			t.request(r)
 		}
 	})
+	if d.Attempts > maxWaits {
+		w.flush(ctx)
+	}
+}
+
+// maxWaits is how often a block is delivered before its lines do not wait any more: the
+// bus is about to try it alone, and waits for its end.
+const maxWaits = 3
+
+// flush ships what waits.
+func (w *orderedWorker) flush(ctx context.Context) {
+	w.round(ctx, wire.ID{}, func(t *transformer) { w.joiner.Flush(t.shipGroup) })
 }
 
 // expire ships what has waited long enough, and says when the next will have.
@@ -108,7 +128,7 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 	}
 	if err != nil {
 		w.o.Log.Warn("transform: blocks of an ordered shard stay on the bus", "error", err)
-		w.letGo(err)
+		w.letGo(ctx)
 		return
 	}
 	w.totals.add(out, w.transformer.ruleNames())
@@ -148,9 +168,9 @@ func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
 
 // letGo leaves the blocks to the bus of which something could not be stored. Lines of
 // them that wait are shipped all the same: twice is better than never.
-func (w *orderedWorker) letGo(err error) {
+func (w *orderedWorker) letGo(ctx context.Context) {
 	w.held = slices.DeleteFunc(w.held, func(h *heldDelivery) bool {
-		if h.touched && isPermanent(err) {
+		if h.touched && ctx.Err() == nil {
 			h.Release(bus.AckWait)
 		}
 		return h.touched

@@ -70,7 +70,7 @@ func (r *running) shippedTexts(t *testing.T, want int) []string {
 // go on stay on the bus until it cannot.
 func TestLinesOfManyBlocksAreJoined(t *testing.T) {
 	t.Parallel()
-	r := joined(t, "30s")
+	r := joined(t, "10s")
 	trace := []string{"java.lang.IllegalStateException: no stock", "\tat shop.Cart.pay(Cart.java:12)", "\tat shop.Main.main(Main.java:3)"}
 	raw := r.conn.Names().RawStream(wire.OrderedShard(0))
 	for _, line := range trace {
@@ -94,7 +94,7 @@ func TestLinesOfManyBlocksAreJoined(t *testing.T) {
 // What waits is shipped when nothing comes for a while, and when the service stops.
 func TestWaitingLinesAreShipped(t *testing.T) {
 	t.Parallel()
-	for wait, stop := range map[string]bool{"50ms": false, "30s": true} {
+	for wait, stop := range map[string]bool{"50ms": false, "10s": true} {
 		t.Run(wait, func(t *testing.T) {
 			t.Parallel()
 			r := joined(t, wait)
@@ -136,7 +136,7 @@ func TestJoinedLinesThatCannotBeStored(t *testing.T) {
 // A block that cannot be read is a dead letter, also as the first of all.
 func TestDamagedBlockOfAnOrderedShard(t *testing.T) {
 	t.Parallel()
-	r := joined(t, "30s")
+	r := joined(t, "10s")
 	r.publishOrdered(t, []byte("damaged"))
 	r.publishOrdered(t, sealed(t, lineBlock("web.1", "ordinary")))
 	r.AwaitMessages(r.conn, r.conn.Names().DeadStream(), 1)
@@ -149,7 +149,7 @@ func TestDamagedBlockOfAnOrderedShard(t *testing.T) {
 func TestReloadWhileLinesWait(t *testing.T) {
 	t.Parallel()
 	c := bustest.Config(t, map[string]any{
-		"joins.slow.preset": "java", "joins.slow.max_wait": "30s", "destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t",
+		"joins.slow.preset": "java", "joins.slow.max_wait": "10s", "destinations.other.urls": "http://127.0.0.1:1", "destinations.other.token": "t",
 	})
 	c.Drains = []config.Drain{{Token: "d.1", Join: []string{"slow"}, Destinations: []string{"other"}}}
 	r := startService(t, c)

@@ -76,20 +76,27 @@ func (t *Transform) Run(ctx context.Context) error {
 	shards := topology.Shards(t.o.Config)
 	// Two workers a core: one waits for the disk while the other computes.
 	shared := max(2*runtime.GOMAXPROCS(0)/shards, 1)
-	var workers sync.WaitGroup
+	var (
+		workers, closing sync.WaitGroup
+		consumers        []*bus.Consumer
+	)
 	for n := range shards {
 		consumer := t.consume(wire.Shard(n), false)
-		defer consumer.Close()
+		consumers = append(consumers, consumer)
 		for range shared {
 			workers.Go(func() { t.work(ctx, work, consumer) })
 		}
 	}
 	for n := range topology.OrderedShards(t.o.Config) {
 		consumer := t.consume(wire.OrderedShard(n), true)
-		defer consumer.Close()
+		consumers = append(consumers, consumer)
 		workers.Go(func() { t.workInOrder(ctx, work, consumer) })
 	}
 	workers.Wait()
+	for _, consumer := range consumers {
+		closing.Go(consumer.Close)
+	}
+	closing.Wait()
 	return nil
 }
 

@@ -20,6 +20,9 @@ const (
 	AckWait = 30 * time.Second
 	// MaxAckPending bounds what all instances of a service hold together, in messages.
 	MaxAckPending = 4096
+	// MaxOrderedPending is the same for an ordered shard, whose blocks wait for others
+	// that come after them.
+	MaxOrderedPending = 16384
 
 	// prefetch bounds what one Consumer holds, in bytes of payload. It is more than
 	// all fetchers ask for at a time.

@@ -221,6 +221,7 @@ func consumer(name string) *jetstream.ConsumerConfig {
 // pinned is a consumer that one instance has at a time, which keeps the order.
 func pinned(name string) *jetstream.ConsumerConfig {
 	k := consumer(name)
+	k.MaxAckPending = bus.MaxOrderedPending
 	k.PriorityPolicy, k.PriorityGroups, k.PinnedTTL = jetstream.PriorityPolicyPinned, []string{bus.PinnedGroup}, bus.PinnedTTL
 	return k
 }

@@ -264,7 +264,11 @@ func holdToContract(t *testing.T, js jetstream.JetStream, more ...map[string]wan
 			continue
 		}
 		kc := k.CachedInfo().Config
-		if kc.AckPolicy != jetstream.AckExplicitPolicy || kc.AckWait != 30*time.Second || kc.MaxAckPending != 4096 || kc.MaxDeliver != -1 || kc.DeliverPolicy != jetstream.DeliverAllPolicy {
+		pending := 4096
+		if strings.Contains(name, "_raw_o") {
+			pending = 16384
+		}
+		if kc.AckPolicy != jetstream.AckExplicitPolicy || kc.AckWait != 30*time.Second || kc.MaxAckPending != pending || kc.MaxDeliver != -1 || kc.DeliverPolicy != jetstream.DeliverAllPolicy {
 			t.Errorf("%s: %+v", name, kc)
 		}
 		if pinned := kc.PriorityPolicy == jetstream.PriorityPolicyPinned && slices.Equal(kc.PriorityGroups, []string{"ordered"}) &&
@@ -561,6 +565,7 @@ func TestEnsureSaysWhatDiffers(t *testing.T) {
 		"p_raw_s0 consumer transform: ack_wait is 1s, the configuration says 30s",
 		"p_raw_s0 consumer transform: max_ack_pending is 7, the configuration says 4096",
 		"p_raw_s0 consumer transform: max_deliver is 3, the configuration says -1",
+		"p_raw_o0 consumer transform: max_ack_pending is 4096, the configuration says 16384",
 		"p_raw_o0 consumer transform: pinned_client is false, the configuration says true",
 		"p_raw_o0 consumer transform: priority_groups is [], the configuration says [ordered]",
 		"p_raw_o0 consumer transform: priority_timeout is 0s, the configuration says 5s",

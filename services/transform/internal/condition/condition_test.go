@@ -2,6 +2,8 @@ package condition
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +139,29 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestClosed compares names with each word that they can have.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	for _, n := range environment {
+		for _, word := range n.words {
+			expression := fmt.Sprintf("%s == %q", n.name, word)
+			if n.kind == isList {
+				expression = fmt.Sprintf("%q in %s", word, n.name)
+			}
+			if _, err := Compile(expression); err != nil {
+				t.Errorf("%s: %v", expression, err)
+			}
+		}
+	}
+	for _, word := range []string{"trace", "debug", "info", "notice", "warn", "warning", "error", "critical", "fatal", "emerg", "other", ""} {
+		e := &event.Event{}
+		e.SetJSON(fmt.Appendf(nil, `{"level": %q}`, word))
+		if level, _ := nameOf("level"); !slices.Contains(level.words, e.Level()) {
+			t.Errorf("%s has level %s", word, e.Level())
+		}
+	}
+}
+
 // TestJSONBody asks what is parsed of itself.
 func TestJSONBody(t *testing.T) {
 	var m Machine
@@ -170,6 +195,12 @@ func TestCompileErrors(t *testing.T) {
 		`"ä" == app && knd == "app"`:         `column 15: unknown name "knd", the nearest is "kind"`,
 		`kind == "ruoter"`:                   `column 9: unknown kind "ruoter", the nearest is "router"`,
 		`kind in ["app", "sistem"]`:          `column 17: unknown kind "sistem", the nearest is "system"`,
+		`level == "warn"`:                    `column 10: unknown level "warn", there are debug, info, warning, error, critical`,
+		`"erorr" != level`:                   `column 1: unknown level "erorr", the nearest is "error"`,
+		`level in ["error", "fatal"]`:        `column 20: unknown level "fatal", there are debug, info, warning, error, critical`,
+		`door == "heck"`:                     `column 9: unknown door "heck", the nearest is "hec"`,
+		`not ("over_rated" in marks)`:        `column 6: unknown mark "over_rated", the nearest is "over_rate"`,
+		`message matches "(.*a){500}b"`:      `column 9: the pattern is too large: 2503 instructions, at most 500. {0,250} counts 250 times what it repeats, {0,} once`,
 		`kind == 5`:                          `column 6: == does not go with text and a number`,
 		`severity contains "x"`:              `column 10: contains does not go with a number and text`,
 		`kind in [1, 2]`:                     `column 6: text is never in a list of a number`,

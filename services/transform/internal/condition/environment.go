@@ -4,6 +4,7 @@ import (
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
@@ -15,6 +16,8 @@ type name struct {
 	// kind is one of the kinds below.
 	kind    string
 	meaning string
+	// words are all that it can be, where they are known.
+	words []string
 	// text is the value of what is text, number of what is a number.
 	text   func(*event.Event) string
 	number func(*event.Event) int
@@ -42,12 +45,13 @@ const (
 var environment = []name{
 	{
 		name: nameOfKind, kind: isText, meaning: "where the event comes from: app, router, api, system or addon; of HEC events app",
-		text: kindOf,
+		words: kinds, text: kindOf,
 	},
 	{name: "code", kind: isText, meaning: "Heroku's error code: H12, R14, L10, …", text: func(e *event.Event) string { return e.Code }},
 	{
 		name: "level", kind: isText, meaning: "how grave it is by its own account: debug, info, warning, error or critical",
-		text: func(e *event.Event) string { return e.Level() },
+		words: []string{"debug", "info", "warning", "error", "critical", ""},
+		text:  func(e *event.Event) string { return e.Level() },
 	},
 	{name: "app", kind: isText, meaning: "the app", text: func(e *event.Event) string { return e.App }},
 	{name: "dyno", kind: isText, meaning: "the dyno: web.1", text: func(e *event.Event) string { return e.Dyno }},
@@ -68,7 +72,7 @@ var environment = []name{
 		name: "credential", kind: isText, meaning: "the credential or HEC token, by its name",
 		text: func(e *event.Event) string { return e.Request.GetCredential() },
 	},
-	{name: "door", kind: isText, meaning: "where the request came in: logplex or hec", text: door},
+	{name: "door", kind: isText, meaning: "where the request came in: logplex or hec", words: []string{doorLogplex, doorHEC, ""}, text: door},
 	{
 		name: "request_id", kind: isText, meaning: "the request's X-Request-Id",
 		text: func(e *event.Event) string { return e.Request.GetRequestId() },
@@ -82,7 +86,10 @@ var environment = []name{
 	{name: rootFields, kind: isMap, meaning: "what was parsed out of the body: `fields.status`, `fields.user.id`"},
 	{name: rootIndexed, kind: isMap, meaning: "the indexed fields"},
 	{name: rootQuery, kind: isTextMap, meaning: "the allowed parameters of the drain's URL"},
-	{name: listOfMarks, kind: isList, meaning: "what was noted when the request came in: over_rate, unknown_drain"},
+	{
+		name: listOfMarks, kind: isList, meaning: "what was noted when the request came in: over_rate, unknown_drain, stray_index",
+		words: []string{wire.MarkOverRate, wire.MarkUnknownDrain, wire.MarkStrayIndex},
+	},
 }
 
 func kindOf(e *event.Event) string {
@@ -92,12 +99,18 @@ func kindOf(e *event.Event) string {
 	return e.Kind
 }
 
+// The words for doors.
+const (
+	doorLogplex = "logplex"
+	doorHEC     = "hec"
+)
+
 func door(e *event.Event) string {
 	switch e.Request.GetDoor() {
 	case drainlinev1.Door_DOOR_LOGPLEX:
-		return "logplex"
+		return doorLogplex
 	case drainlinev1.Door_DOOR_HEC:
-		return "hec"
+		return doorHEC
 	case drainlinev1.Door_DOOR_UNSPECIFIED:
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/transform/internal/fields"
+	"github.com/drainline/drainline/services/transform/internal/re2"
 )
 
 // language finds what the language has and expressions here have not: what has no end,
@@ -62,8 +63,11 @@ func (l *language) binary(node *ast.Node, n *ast.BinaryNode) {
 	case "..":
 		l.cutf(node, "there are no ranges, compare with < and >")
 	case "matches":
-		if _, ok := n.Right.(*ast.StringNode); !ok {
+		pattern, ok := n.Right.(*ast.StringNode)
+		if !ok {
 			l.cutf(node, "matches needs a regular expression in quotes")
+		} else if _, err := re2.Compile(pattern.Value); err != nil {
+			l.cutf(node, "%s", err)
 		}
 	case "&&":
 		left, ok := n.Left.(*ast.BinaryNode)

@@ -16,7 +16,7 @@ var kinds = []string{
 	string(heroku.KindApp), string(heroku.KindRouter), string(heroku.KindAPI), string(heroku.KindSystem), string(heroku.KindAddon),
 }
 
-// vocabulary finds kinds that there are not, and fields that lines of the platform do
+// vocabulary finds words that a name never has, and fields that lines of the platform do
 // not have, where a condition can only be true for such lines.
 type vocabulary struct{ finder }
 
@@ -24,7 +24,7 @@ type vocabulary struct{ finder }
 func (x expression) checkVocabulary() error {
 	v := vocabulary{finder{source: x.source}}
 	root := x.root
-	ast.Walk(&root, kindVisitor{&v})
+	ast.Walk(&root, wordVisitor{&v})
 	v.walk(x.root, kinds)
 	return v.first()
 }
@@ -63,7 +63,7 @@ func kindsOf(node ast.Node) (of []string, exact bool) {
 			return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return slices.Contains(of, k) }), true
 		}
 	case *ast.BinaryNode:
-		if words := kindWords(n); words != nil {
+		if words := wordsFor(n, nameOfKind); words != nil {
 			for _, w := range words {
 				of = append(of, w.Value)
 			}
@@ -88,13 +88,13 @@ func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(k string) bool { return !slices.Contains(b, k) })
 }
 
-// kindWords are the texts that "kind" is compared with, nil for any other comparison.
-func kindWords(n *ast.BinaryNode) []*ast.StringNode {
+// wordsFor are the texts that a name is compared with, nil for any other comparison.
+func wordsFor(n *ast.BinaryNode, name string) []*ast.StringNode {
 	left, right := n.Left, n.Right
-	if isKind(right) {
+	if isName(right, name) {
 		left, right = right, left
 	}
-	if !isKind(left) {
+	if !isName(left, name) {
 		return nil
 	}
 	var nodes []ast.Node
@@ -102,6 +102,7 @@ func kindWords(n *ast.BinaryNode) []*ast.StringNode {
 	case "==", "!=":
 		nodes = []ast.Node{right}
 	case "in":
+		nodes = []ast.Node{right} // of "x" in marks
 		if array, ok := right.(*ast.ArrayNode); ok {
 			nodes = array.Nodes
 		}
@@ -117,24 +118,34 @@ func kindWords(n *ast.BinaryNode) []*ast.StringNode {
 	return words
 }
 
-func isKind(node ast.Node) bool {
+func isName(node ast.Node, name string) bool {
 	id, ok := node.(*ast.IdentifierNode)
-	return ok && id.Value == nameOfKind
+	return ok && id.Value == name
 }
 
-type kindVisitor struct{ *vocabulary }
+type wordVisitor struct{ *vocabulary }
 
 // Visit looks at one node.
-func (v kindVisitor) Visit(node *ast.Node) {
+func (v wordVisitor) Visit(node *ast.Node) {
 	n, ok := (*node).(*ast.BinaryNode)
 	if !ok {
 		return
 	}
-	for _, word := range kindWords(n) {
-		if !slices.Contains(kinds, word.Value) {
-			v.refusef(word, "unknown kind %q%s", word.Value, config.Nearest(word.Value, kinds))
+	for _, of := range environment {
+		for _, word := range wordsFor(n, of.name) {
+			if of.words != nil && !slices.Contains(of.words, word.Value) {
+				v.refusef(word, "unknown %s %q%s", strings.TrimSuffix(of.name, "s"), word.Value, of.nearest(word.Value))
+			}
 		}
 	}
+}
+
+// nearest is how a message goes on about a word that the name never has.
+func (n name) nearest(word string) string {
+	if nearest := config.Nearest(word, n.words); nearest != "" {
+		return nearest
+	}
+	return ", there are " + strings.Trim(strings.Join(n.words, ", "), ", ") // without the empty one
 }
 
 type fieldVisitor struct {

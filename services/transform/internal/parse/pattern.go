@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/drainline/drainline/services/transform/internal/fields"
+	"github.com/drainline/drainline/services/transform/internal/re2"
 )
 
 // pattern takes what the named groups of a regular expression match. A group that has no
@@ -16,22 +18,13 @@ type pattern struct {
 }
 
 func newPattern(source string) (Parser, error) {
-	expression, err := regexp.Compile(source)
+	expression, err := re2.Compile(source)
 	if err != nil {
 		return nil, fmt.Errorf("regular expression: %w", err)
 	}
 	p := pattern{expression: expression, groups: expression.SubexpNames()}
-	named := 0
-	for _, name := range p.groups {
-		if name != "" {
-			named++
-		}
-	}
-	switch {
-	case named == 0:
+	if !slices.ContainsFunc(p.groups, func(name string) bool { return name != "" }) {
 		return nil, errors.New("a regular expression without named groups, such as (?P<user>[a-z]+), parses nothing")
-	case named > fields.Max:
-		return nil, fmt.Errorf("a regular expression with %d named groups, at most %d become fields", named, fields.Max)
 	}
 	return p, nil
 }

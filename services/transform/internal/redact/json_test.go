@@ -71,9 +71,10 @@ func TestJSON(t *testing.T) {
 func TestPatternsAcrossJSON(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ pattern, with, in, want, wantText string }{
-		{`"ssn":"(\d+)"`, "***", `{"ssn":"123","n":123}`, `{"ssn":"***","n":123}`, ""},
-		{`"ssn":"(\d+)"`, `"\`, `{"ssn":"123"}`, `{"ssn":"\"\\"}`, ""},
-		{`"ssn":\s*(\d+)`, "***", `{"ssn": 123,"n":123}`, `{"ssn": "***","n":123}`, `{"ssn": ***,"n":123}`},
+		{`"ssn":"(?<n>\d+)"`, "***", `{"ssn":"123","n":123}`, `{"ssn":"***","n":123}`, ""},
+		{`"ssn":"(?<n>\d+)"`, `"\`, `{"ssn":"123"}`, `{"ssn":"\"\\"}`, ""},
+		{`"ssn":\s*(?<n>\d+)`, "***", `{"ssn": 123,"n":123}`, `{"ssn": "***","n":123}`, `{"ssn": ***,"n":123}`},
+		{`"ssn":"(\d+)"`, "***", `{"ssn":"123","n":123}`, `"{***,\"n\":123}"`, `{***,"n":123}`},
 		{`"ssn":.*`, "***", `{"ssn": 123,"n":123}`, `"{***"`, `{***`},
 		{`\d+`, "***", `{"a":"\u00e9 7","b":8}`, `{"a":"é ***","b":"***"}`, ""},
 		{`^\d+$`, "x", `{"a":"7","b":"a 8","c":9}`, `{"a":"x","b":"a 8","c":"x"}`, ""},
@@ -92,7 +93,7 @@ func TestPatternsAcrossJSON(t *testing.T) {
 			t.Errorf("%s: as text: %s\nis   %s\nwant %s", c.pattern, c.in, got, c.wantText)
 		}
 	}
-	r := newRedactor(t, config.Redaction{Pattern: `"ssn":(\d+)`, HMAC: true})
+	r := newRedactor(t, config.Redaction{Pattern: `"ssn":(?<n>\d+)`, HMAC: true})
 	want := `{"ssn":"` + text(t, newRedactor(t, config.Redaction{Pattern: ".+", HMAC: true}), "123") + `"}`
 	if got := value(t, r, "", `{"ssn":123}`); got != want {
 		t.Errorf("by HMAC: %s, want %s", got, want)
@@ -108,7 +109,7 @@ func FuzzJSON(f *testing.F) {
 	} {
 		f.Add(in)
 	}
-	patterns := []config.Redaction{{Pattern: `"[a-z]+":(\d+)`, With: "***"}, {Pattern: `b.`, With: `"`}, {Pattern: `(?i)secret":`, With: ""}}
+	patterns := []config.Redaction{{Pattern: `"[a-z]+":(?<n>\d+)`, With: "***"}, {Pattern: `b.`, With: `"`}, {Pattern: `(?i)secret":`, With: ""}}
 	f.Fuzz(func(t *testing.T, in string) {
 		all := newRedactor(t, preset(config.RedactPresets...)...)
 		valid := json.Valid([]byte(in))

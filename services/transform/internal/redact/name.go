@@ -91,10 +91,16 @@ func (v *vocabulary) find(text []byte) *name {
 	if end == 0 || !isLetter(text[end-1]) {
 		return nil
 	}
+	if end == 1 {
+		return nil
+	}
+	before := text[end-2]
+	joined := isJoiner(before)
 	list := v.names[text[end-1]|0x20-'a']
 	for i := range list {
-		if list[i].ends(text[:end]) {
-			return &list[i]
+		n := &list[i]
+		if (before|0x20 == n.word[len(n.word)-2] || joined) && n.ends(text[:end]) {
+			return n
 		}
 	}
 	return nil
@@ -164,9 +170,9 @@ func (v *vocabulary) before(text []byte) (n *name, quoted bool) {
 	if end > 0 && isLetter(text[end-1]) && !escapeEnds(text[:end]) { // nearly all are
 		return v.find(text[:end]), false
 	}
-	line := end
+	otherLine := false
 	for end > 0 && isJSONSpace(text[end-1]) {
-		end--
+		end, otherLine = end-1, true
 	}
 	for end > 0 && (text[end-1] == ']' || text[end-1] == '[') { // user[password], password[]
 		end--
@@ -178,7 +184,7 @@ func (v *vocabulary) before(text []byte) (n *name, quoted bool) {
 		end, quoted = end-1, true
 		end -= backslashes(text[:end])
 	}
-	if line > end && !quoted { // the name is on another line, which only JSON has
+	if otherLine && !quoted { // only names of JSON may be on another line
 		return nil, false
 	}
 	return v.find(text[:end]), quoted

@@ -6,6 +6,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/drainline/drainline/services/transform/internal/re2"
 )
 
 // pattern is the operator's.
@@ -19,7 +21,7 @@ type pattern struct {
 }
 
 func newPattern(source string) (pattern, error) {
-	re, err := regexp.Compile(source)
+	re, err := re2.Compile(source)
 	if err != nil {
 		return pattern{}, err //nolint:wrapcheck // the caller says which pattern
 	}

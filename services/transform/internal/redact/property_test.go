@@ -17,6 +17,7 @@ var fragments = []string{
 	"4111111111111111", "4111 ", "1111 1111 1111", "378282246310005", "3782", "822463", "10005", "0", "1", "12", "255", "10.1.2.3", "::", "fe80",
 	"2001:db8::1", "::1", "AKIAIOSFODNN7EXAMPLE", "AKIA", "IA", "HRKU-", uuid, "secret_key", awsSecret, "-----", "-----BEGIN PRIVATE KEY-----",
 	"-----END PRIVATE KEY-----", "BEGIN ", "PRIVATE KEY", "***", "hmac:", "0123456789abcdef", "null", "ü", "\xff", "K", "ſ", "@2x.png", "v",
+	"\x1b[36m", "\x1b[0m", "\x1b", `\u001b[1m`, "tokens", "passwords", "{'a': '", "'}", "x-oauth-basic", ":8080/", "localhost", "http", ".0", "b'", "deadbeefdeadbeef",
 }
 
 func draw(t *rapid.T) string {
@@ -26,7 +27,7 @@ func draw(t *rapid.T) string {
 func TestScannersFindWhatThePlainOnesFind(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := strings.NewReplacer("{", "(", "[", "<").Replace(draw(t)) // no JSON
+		in := "x" + draw(t) // no JSON
 		for name := range plain {
 			compare(t, name, in)
 		}

@@ -22,6 +22,7 @@ func mistakes(t *testing.T, c *config.Config) []string {
 
 func TestMistakes(t *testing.T) {
 	t.Parallel()
+	const tooLarge = "the pattern is too large: 2503 instructions, at most 500. {0,250} counts 250 times what it repeats, {0,} once"
 	set := func(key, text string) config.Rule { return config.Rule{Set: map[string]string{key: text}} }
 	changes := func(f config.FieldChanges) config.Rule { return config.Rule{Fields: f} }
 	for _, c := range []struct {
@@ -41,6 +42,9 @@ func TestMistakes(t *testing.T) {
 		{changes(config.FieldChanges{Rename: map[string]string{"drainline_mark": "x"}}), `.fields.rename: drainline_mark is Drainline's own, rules can read it but not change it`},
 		{changes(config.FieldChanges{Rename: map[string]string{"x": "drainline_mark"}}), `.fields.rename: drainline_mark is Drainline's own, rules can read it but not change it`},
 		{changes(config.FieldChanges{Rename: map[string]string{"a": "c", "b": "c"}}), `.fields.rename: two fields would be renamed to c`},
+		{config.Rule{When: `message matches "(.*a){500}b"`}, `.when: column 9: ` + tooLarge},
+		{config.Rule{Parse: `(?P<x>(.*a){500}b)`}, `.parse: regular expression: the pattern is too large: 2505 instructions, at most 500. {0,250} counts 250 times what it repeats, {0,} once`},
+		{config.Rule{Redact: []config.Redaction{{Pattern: `(.*a){500}b`}}}, `.redact: redaction 1: pattern "(.*a){500}b": ` + tooLarge},
 		{config.Rule{To: []string{"nowhere"}}, `.to: nowhere is not the name of a destination`},
 	} {
 		c.rule.Name, c.rule.File, c.rule.Path = "health checks", "rules.d/web.yaml", "rules[3]"
@@ -94,16 +98,29 @@ func TestNamesAndEmpty(t *testing.T) {
 	}
 }
 
-// A configuration that is checked without its secrets has no key; its rules can be tried.
-func TestTrialWithoutKey(t *testing.T) {
+// Whoever knows the key of an HMAC can guess what was redacted: there is none by default.
+func TestKey(t *testing.T) {
 	t.Parallel()
-	s, err := Compile(&config.Config{Rules: []config.Rule{{Name: "a", Redact: []config.Redaction{{Preset: "email", HMAC: true}}}}})
-	if err != nil {
-		t.Fatal(err)
+	c := &config.Config{Rules: []config.Rule{{Name: "a", Path: "rules[0]", Redact: []config.Redaction{{Preset: "email", HMAC: true}}}}}
+	want := []string{"rules[0] (a).redact: redaction 1: hmac needs a key: set redaction.key or redaction.key_file"}
+	if diff := cmp.Diff(want, mistakes(t, c)); diff != "" {
+		t.Error(diff)
 	}
-	e := input(t, web)
-	if v := s.NewRunner().Apply(e); v.Fate != Ship || strings.Contains(string(e.Text), "joe@") {
-		t.Errorf("%v, %s", v, e.Text)
+	var texts []string
+	for _, key := range []config.Secret{"0123456789abcdef", "fedcba9876543210"} {
+		c.Redaction.Key = key
+		s, err := Compile(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := input(t, web)
+		if v := s.NewRunner().Apply(e); v.Fate != Ship || strings.Contains(string(e.Text), "joe@") {
+			t.Errorf("%v, %s", v, e.Text)
+		}
+		texts = append(texts, string(e.Text))
+	}
+	if texts[0] == texts[1] {
+		t.Errorf("two keys make %s", texts[0])
 	}
 }
 
