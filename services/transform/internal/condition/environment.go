@@ -53,7 +53,7 @@ var environment = []name{
 		words: []string{"debug", "info", "warning", "error", "critical", ""},
 		text:  func(e *event.Event) string { return e.Level() },
 	},
-	{name: "app", kind: isText, meaning: "the app", text: func(e *event.Event) string { return e.App }},
+	{name: "app", kind: isText, meaning: "the app, by ingest.identity.app_from, which ends with the drain's token; of HEC events what the indexed field heroku_app says, or nothing", text: func(e *event.Event) string { return e.App }},
 	{name: "dyno", kind: isText, meaning: "the dyno: web.1", text: func(e *event.Event) string { return e.Dyno }},
 	{
 		name: "process", kind: isText, meaning: "the process type, or the part of the platform: web, router, heroku-postgres",
@@ -74,7 +74,7 @@ var environment = []name{
 	},
 	{name: "door", kind: isText, meaning: "where the request came in: logplex or hec", words: []string{doorLogplex, doorHEC, ""}, text: door},
 	{
-		name: "request_id", kind: isText, meaning: "the request's X-Request-Id",
+		name: "request_id", kind: isText, meaning: "the X-Request-Id of the request that brought the line here; the router's own is fields.request_id",
 		text: func(e *event.Event) string { return e.Request.GetRequestId() },
 	},
 	{name: "facility", kind: isNumber, meaning: "syslog's facility, 0 to 23", number: func(e *event.Event) int { return int(e.Facility) }},

@@ -105,7 +105,8 @@ func (r *Redactor) appendColoured(dst, text []byte, c *context) ([]byte, bool) {
 		if s.method > byPattern || s.finds(plain) {
 			continue
 		}
-		made, found := len(dst), false
+		made := len(dst)
+		var found bool
 		if dst, found = applySteps(r.steps[i:i+1], dst, text, everyStep, c); found {
 			text, changed = dst[made:], true
 		}

@@ -16,7 +16,7 @@ var hostile = []string{
 	"Bearer", "Bearer ", "bearerbearer ", "Authorization: ", "Authorization: Digest ", "authorization=\"", "IA", "AKIA", "AKIAIA", "HRKU-", "xHRKU-",
 	"***", "hmac:", "hmac:0123456789abcdef", "a:", "a::", "fe80::1%", "0:", "[", "{", "{\"a\":", "[{", "\"password\":[", "%3D", "%3A%22", "password%3D",
 	"\xff", "ü", "ü@", "\x1b", "\x1b[", "\x1b[1;", "\x1b[0m", "\\x1b[0m", "password\x1b[0m=", "password={", "password={\"", "password=[\\\"", "\"password\"\n",
-	"\"token\": \n\n", "\n", "://a:1/", "://a:1/@", "Authorization: token token ", "token ", "4111111111111111.00", "x@y.de@", "x@y.de", "1.2.3.4 ", "password=x ", "?a=b ", "{}", "\\u0040",
+	"\"token\": \n\n", "\n", "://a:1/", "://a:1/@", "Authorization: jwt token ", "token ", "4111111111111111.00", "x@y.de@", "x@y.de", "1.2.3.4 ", "password=x ", "?a=b ", "{}", "\\u0040",
 }
 
 // TestHostileTexts would take minutes if anything took the square of the length.

@@ -23,7 +23,7 @@ type pattern struct {
 func newPattern(source string) (pattern, error) {
 	re, err := re2.Compile(source)
 	if err != nil {
-		return pattern{}, err //nolint:wrapcheck // the caller says which pattern
+		return pattern{}, err
 	}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {

@@ -24,7 +24,7 @@ func scanURLPasswords(e *edit) {
 		switch {
 		case end < 0:
 			continue
-		case end == begin || string(text[begin:end]) == noPassword:
+		case end == begin || string(text[begin:end]) == standIn:
 			e.replace(i, begin-1)
 		default:
 			e.replace(begin, end)
@@ -33,9 +33,9 @@ func scanURLPasswords(e *edit) {
 	}
 }
 
-// noPassword stands for a password where the user is a token (GitHub: Git over HTTPS). So
+// standIn stands for a password where the user is a token (GitHub: Git over HTTPS). So
 // does an empty one, as with the keys of Stripe.
-const noPassword = "x-oauth-basic"
+const standIn = "x-oauth-basic"
 
 // skipUser passes over the name of a user and the colon behind it; negative if there is
 // none.

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"strings"
 )
 
 // separator stands between a name and its value: =, :, or their escapes in a URL.
@@ -100,7 +101,7 @@ func skipToJSON(text []byte, i int) int {
 	for next < len(text) && isJSONSpace(text[next]) {
 		next++
 	}
-	if next < len(text) && (isDigit(text[next]) || bytes.IndexByte([]byte(`"'\{[-`), text[next]) >= 0) {
+	if next < len(text) && (isDigit(text[next]) || strings.IndexByte(`"'\{[-`, text[next]) >= 0) {
 		return next
 	}
 	return i
