@@ -8,10 +8,13 @@ import (
 	"strings"
 )
 
+// establishedDestination is the one that SPLUNK_HEC_URL makes or completes.
+const establishedDestination = "destinations.splunk"
+
 // established are names that people have set already, with the key each fills.
 var established = []struct{ name, path, doc string }{
-	{"SPLUNK_HEC_URL", "destinations.splunk.urls", "One URL or several with commas between them."},
-	{"SPLUNK_HEC_TOKEN", "destinations.splunk.token", "The HEC token."},
+	{"SPLUNK_HEC_URL", establishedDestination + ".urls", "One URL or several with commas between them."},
+	{"SPLUNK_HEC_TOKEN", establishedDestination + ".token", "The HEC token."},
 	{"PORT", "ingest.logplex.listen", "The port alone, on all addresses."},
 	{"DRAINLINE_DRAIN_SECRET", credentials + "." + DefaultCredential + ".secret", "The secret in the drain URL."},
 }
@@ -33,12 +36,13 @@ func newEnvironment(environ []string) environment {
 }
 
 // layer is what the environment sets. An established name yields to the key's
-// own name, and to a file that has put it elsewhere as ${NAME}.
+// own name, and to a file that has put it elsewhere as ${NAME}. Offline it sets
+// nothing: shells have such names, or half of them, for reasons of their own.
 func (env environment) layer() *layer {
 	l := newLayer()
 	for _, e := range established {
 		value := env.values[e.name]
-		if value == "" || env.asked[e.name] {
+		if value == "" || env.asked[e.name] || env.offline {
 			continue
 		}
 		if e.name == "PORT" {

@@ -32,7 +32,8 @@ var destinationKeys = slices.Concat(
 		{
 			path: destination + ".when", kind: expression(),
 			doc: "What must be true of an event that goes here, as in a rule. Empty takes every event for which no rule and no drain " +
-				"names destinations.",
+				"names destinations. It adds to, and never narrows, what goes to destinations without one; an event " +
+				"for this one alone wants a rule with `to`.",
 			example: `kind == "router"`,
 		},
 		{

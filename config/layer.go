@@ -19,7 +19,7 @@ type layer struct {
 	problems []Problem
 	// expand fills in what a string of a file takes from the environment.
 	expand  func(string) (string, error)
-	offline bool     // a placeholder stands for a secret that takes what is not there
+	offline bool     // a placeholder stands for a secret that names a variable
 	scope   []string // the apps that a file is limited to; nil is no limit
 }
 
@@ -247,13 +247,29 @@ func (l *layer) readOrAdd(k kind, path string, raw any, from string) any {
 }
 
 func (l *layer) read(k kind, raw any) (any, error) {
-	raw, err := l.expandAll(raw)
-	if _, unset := errors.AsType[unsetError](err); unset && k.secret && l.offline {
+	if s, isText := raw.(string); isText && k.secret && l.offline {
+		return readOffline(k, s)
+	}
+	raw, err := expandAll(raw, l.expand)
+	if err != nil {
+		return nil, err
+	}
+	return parse(k, raw)
+}
+
+// readOffline reads a secret as if no variable were set, which is the same everywhere.
+func readOffline(k kind, raw string) (any, error) {
+	expanded, err := newEnvironment(nil).expand(raw)
+	if _, unset := errors.AsType[unsetError](err); unset {
 		return placeholder, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	return parse(k, expanded)
+}
+
+func parse(k kind, raw any) (any, error) {
 	value, ok := k.parse(raw)
 	switch {
 	case ok:
@@ -277,17 +293,17 @@ func isScalar(raw any) bool {
 }
 
 // expandAll expands a string, and all strings in a list or map.
-func (l *layer) expandAll(raw any) (any, error) {
-	if l.expand == nil {
+func expandAll(raw any, expand func(string) (string, error)) (any, error) {
+	if expand == nil {
 		return raw, nil
 	}
 	switch v := raw.(type) {
 	case string:
-		return l.expand(v)
+		return expand(v)
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
-			expanded, err := l.expandAll(item)
+			expanded, err := expandAll(item, expand)
 			if err != nil {
 				return nil, err
 			}
@@ -297,7 +313,7 @@ func (l *layer) expandAll(raw any) (any, error) {
 	case map[string]any:
 		values := make(map[string]any, len(v))
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			expanded, err := l.expandAll(v[name])
+			expanded, err := expandAll(v[name], expand)
 			if err != nil {
 				return nil, err
 			}

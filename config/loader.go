@@ -19,11 +19,13 @@ type Loader struct {
 	Files   []string       // YAML, each with its own includes
 	Environ []string       // as os.Environ gives it
 	Flags   map[string]any // dotted path to value, a string or of the field's type
-	// Offline needs no secrets: a placeholder stands for those that are missing,
-	// that take an unset variable from the environment, or that have a file of their
-	// own, which is not read. Neither are certificates. Everything else is checked,
-	// and an unset variable anywhere else is a problem. The SHA is none that an
-	// instance shows.
+	// Offline gives the same wherever it is checked. It needs no secrets: a placeholder
+	// stands for those that are missing, that name a variable, set or not, or that have
+	// a file of their own, which is not read, and always for a redaction key that is
+	// given, so that HMACs are the same. Neither are certificates read. SPLUNK_HEC_URL
+	// and its like do nothing: what they would give is taken for given. Everything else
+	// is checked, and an unset variable anywhere else is a problem. The SHA is none that
+	// an instance shows.
 	Offline bool
 }
 
@@ -50,6 +52,7 @@ func (l Loader) load() (*Config, involved, error) {
 
 	d.merge(layers)
 	d.check()
+	d.replaceRedactionKey()
 	d.readSecretFiles()
 	d.readCertificates()
 	d.checkSenders()
@@ -101,6 +104,9 @@ func (d *draft) merge(layers []*layer) {
 				d.entries[entry] = from
 			}
 		}
+	}
+	if d.offline && len(d.paths(destination)) == 0 {
+		d.entries[establishedDestination] = "SPLUNK_HEC_URL"
 	}
 	d.load(d.defaults())
 	for _, l := range layers {

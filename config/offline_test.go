@@ -44,27 +44,62 @@ func TestOffline(t *testing.T) {
 		"destination":              c.Destinations["inline"].Token,
 		"destination with file":    c.Destinations["file"].Token,
 		"destination with neither": c.Destinations["neither"].Token,
+		"variable that is set":     c.Destinations["given"].Token,
 	} {
 		if secret.Reveal() != "offline-placeholder" {
 			t.Errorf("%s: %q", name, secret.Reveal())
 		}
-	}
-	if got := c.Destinations["given"].Token.Reveal(); got != "hunter2" {
-		t.Errorf("a variable that is set gives %q", got)
 	}
 	if c.Certificates != "" {
 		t.Error("certificates are read")
 	}
 }
 
-func TestOfflineWithoutRedactionKey(t *testing.T) {
+// HMACs are the same wherever they are made offline, and a key that nobody names is
+// missing there, too.
+func TestOfflineRedactionKey(t *testing.T) {
 	t.Parallel()
-	file := write(t, t.TempDir(), "drainline.yaml", "rules: [{name: a, redact: [{preset: email, hmac: true}]}]")
-	if got := load(t, config.Loader{Files: []string{file}, Offline: true}).Redaction.Key.Reveal(); len(got) < 16 {
-		t.Errorf("the key is %q", got)
+	for _, given := range []string{"key: '${KEY}'", "key: '${UNSET}'", "key: 0123456789abcdef-a-key", "key_file: /nowhere/key"} {
+		file := write(t, t.TempDir(), "drainline.yaml", "redaction: {"+given+"}\nrules: [{name: a, redact: [{preset: email, hmac: true}]}]")
+		l := config.Loader{Files: []string{file}, Environ: []string{"KEY=0123456789abcdef"}, Offline: true}
+		if got := load(t, l).Redaction.Key.Reveal(); got != "offline-placeholder" {
+			t.Errorf("%s: the key is %q", given, got)
+		}
+	}
+	if got := load(t, config.Loader{Environ: []string{"DRAINLINE_REDACTION__KEY=0123456789abcdef"}, Offline: true}).Redaction.Key.Reveal(); got != "offline-placeholder" {
+		t.Errorf("from the environment: the key is %q", got)
 	}
 	if got := load(t, config.Loader{Offline: true}).Redaction.Key; got != "" {
 		t.Error("a key that nobody needs is there")
+	}
+}
+
+// Whatever shell it is checked in, offline a configuration is the same.
+func TestOfflineWithoutEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{
+		"rules: [{name: a, to: [splunk]}]",
+		"destinations: {splunk: {when: 'kind == \"app\"'}}\nunrouted: drop",
+		"destinations: {other: {urls: [https://a], token: '${TOKEN}'}}\nredaction: {key: '${KEY}'}",
+	} {
+		l := config.Loader{Files: []string{write(t, t.TempDir(), "drainline.yaml", file)}, Offline: true}
+		want := load(t, l)
+		for _, environ := range [][]string{
+			{"SPLUNK_HEC_TOKEN=x"},
+			{"SPLUNK_HEC_URL=https://b"},
+			{"SPLUNK_HEC_URL=https://b", "SPLUNK_HEC_TOKEN=x"},
+			{"SPLUNK_HEC_URL=nonsense", "PORT=80", "DRAINLINE_DRAIN_SECRET=s3cret"},
+			{"TOKEN=a b", "KEY=short"},
+			{"TOKEN=x", "KEY=0123456789abcdef"},
+		} {
+			l.Environ = environ
+			if diff := cmp.Diff(want, load(t, l)); diff != "" {
+				t.Errorf("%s, %v (- without, + with):\n%s", file, environ, diff)
+			}
+		}
+		if len(want.Destinations) != 1 {
+			t.Errorf("%s: the destinations are %v", file, want.Destinations)
+		}
 	}
 }
 
@@ -79,8 +114,9 @@ func TestOfflineProblems(t *testing.T) {
 		"destinations: {a: {urls: [https://a], token: a b}}":                  "destinations.a.token: [redacted]: must be 1 to 1000 visible characters without spaces, and not the placeholder [redacted] (a.yaml)",
 		"destinations: {a: {urls: [https://a], token: a, token_file: b}}":     "destinations.a.token: is given together with token_file (a.yaml): give one of them (a.yaml)",
 		"ingest: {hec: {tokens: {a: {token: hunter2}, b: {token: hunter2}}}}": "ingest.hec.tokens.b: has the token of ingest.hec.tokens.a: who sends could not be told (a.yaml)",
-		"include: [b.yaml]":           "include: b.yaml: cannot be read: no such file or directory (a.yaml)",
-		"rules: [{name: a, to: [b]}]": "rules[0].to: b: is not the name of a destination (a.yaml)",
+		"include: [b.yaml]":                                         "include: b.yaml: cannot be read: no such file or directory (a.yaml)",
+		"rules: [{name: a, to: [b]}]":                               "rules[0].to: b: is not the name of a destination (a.yaml)",
+		"rules: [{name: a, redact: [{preset: email, hmac: true}]}]": "rules[0].redact: needs redaction.key: hmac makes values with it (a.yaml)",
 	} {
 		dir := t.TempDir()
 		got := problems(t, config.Loader{Files: []string{write(t, dir, "a.yaml", file)}, Offline: true}, dir)

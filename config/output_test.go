@@ -105,6 +105,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 		"## `drains[]`\n",
 		"| `drains[].app` | empty or 1 to 64 letters, digits and ._- | `\"\"` | The app that the drain belongs to. Example: `shop` |  |\n",
 		"| `ingest.logplex.paths` | a list of different URL paths other than /healthz that begin with / and do not end with it, at least one | `[/logs, /events, /heroku/api/v1/drain]` |",
+		"at least one |  | Limits the rules of this file",
 		"| `SPLUNK_HEC_TOKEN` | `destinations.splunk.token` |",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -100,6 +100,10 @@ func redactionOf(given map[string]any) (Redaction, error) {
 	return r, nil
 }
 
+// maxWith bounds what is put in place of a value, in bytes: a pattern may find as many as
+// an event has bytes.
+const maxWith = 64
+
 // check says what is wrong with the redaction by itself.
 func (r Redaction) check() error {
 	switch mistake := mistakeIn(r.Pattern); {
@@ -111,8 +115,8 @@ func (r Redaction) check() error {
 		return errors.New("the pattern " + mistake)
 	case r.Pattern != "" && matchesNothing(r.Pattern):
 		return errors.New("the pattern matches empty text, which is everywhere")
-	case r.With != "" && !isWords(r.With):
-		return errors.New("with must be text of at most 1000 bytes without control characters")
+	case r.With != "" && (!isWords(r.With) || len(r.With) > maxWith):
+		return fmt.Errorf("with must be text of at most %d bytes without control characters", maxWith)
 	default:
 		return nil
 	}

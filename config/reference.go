@@ -55,7 +55,7 @@ func code(s string) string {
 }
 
 func (k key) referenceDefault() string {
-	if k.required || k.kind.secret {
+	if k.required || k.kind.secret || k.path == appsKey { // a file without apps is not limited to none
 		return ""
 	}
 	return k.defaultInYAML()

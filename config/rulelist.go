@@ -85,6 +85,13 @@ func says(values map[string]any, name string) bool {
 	return given && (value == nil || !isEmpty(value))
 }
 
+// replaceRedactionKey makes HMACs the same wherever a configuration is checked offline.
+func (d *draft) replaceRedactionKey() {
+	if d.offline && d.filled(redactionKey) {
+		d.load(map[string]any{redactionKey: placeholder})
+	}
+}
+
 // checkHMACs wants a key for redactions that make values with it. It comes after
 // files of secrets are read, and stays silent when something is wrong with those.
 func (d *draft) checkHMACs() {
@@ -96,10 +103,6 @@ func (d *draft) checkHMACs() {
 		list, _ := it.values["redact"].([]Redaction)
 		if !slices.ContainsFunc(list, func(r Redaction) bool { return r.HMAC }) {
 			continue
-		}
-		if d.offline {
-			d.load(map[string]any{redactionKey: placeholder})
-			return
 		}
 		d.add(Problem{Path: it.path + ".redact", Rule: "needs redaction.key: hmac makes values with it", File: it.from})
 	}

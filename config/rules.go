@@ -27,6 +27,8 @@ func (d *draft) check() {
 			case inList(path): // checked where it was read
 			case k.kind.secret:
 				d.checkSecret(path, k.required)
+			case d.offline && path == establishedDestination+".urls" && !d.given(path):
+				d.load(map[string]any{path: []string{placeholderURL}})
 			case k.required && !d.given(path):
 				d.add(Problem{Path: path, Rule: missing(path), File: d.namedBy(path)})
 			case strings.HasSuffix(path, "tls.cert_file"):

@@ -11,6 +11,8 @@ const (
 	// placeholder stands for a secret that Loader.Offline does without. It keeps the
 	// rule of every secret.
 	placeholder = Secret("offline-placeholder")
+	// placeholderURL stands for what SPLUNK_HEC_URL would give (RFC 2606: it is nobody's).
+	placeholderURL = "https://splunk.invalid"
 )
 
 // Reveal returns the secret's text.

@@ -86,6 +86,29 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// A rule that fails changes nothing for those that follow, whatever it has made before.
+func TestFailureLeavesNothing(t *testing.T) {
+	t.Parallel()
+	const half = `parse: auto, set: {message: '{{ message }} and more'}, fields: {remove: ['*'], add: {a: '{{ [[1]] }}'}}, format: json, to: [splunk]`
+	isRisky := func(rule string) bool {
+		return strings.Contains(rule, "index: '{{") || strings.Contains(rule, "time:") || strings.Contains(rule, "sample:")
+	}
+	sound := slices.DeleteFunc(slices.Clone(pool), isRisky)
+	rapid.Check(t, func(rt *rapid.T) {
+		var with, without these
+		for _, rule := range rapid.SliceOfN(rapid.SampledFrom(sound), 1, 6).Draw(rt, "rules") {
+			with, without = append(with, half, rule), append(without, rule)
+		}
+		in := inputs.Draw(rt, "input")
+		got, want := input(t, in), input(t, in)
+		v, other := newTrial(t, with.yaml()).runner.Apply(got), newTrial(t, without.yaml()).runner.Apply(want)
+		got.Fields = slices.DeleteFunc(got.Fields, func(f wire.Field) bool { return f.Name == ErrorField })
+		if v != other || got.Named != want.Named || !slices.Equal(encode(got), encode(want)) {
+			rt.Fatalf("%v %q\nwithout %v %q", v, encode(got), other, encode(want))
+		}
+	})
+}
+
 // An event that no rule matches is shipped as it was, byte for byte.
 func TestUnmatchedIsUnchanged(t *testing.T) {
 	t.Parallel()
