@@ -63,13 +63,6 @@ func (j *Joiner[T]) Take(source string, spec *Spec, text []byte, line T, now tim
 	clear(j.single[:])
 }
 
-// End completes what is open of a source: something came that is no line of a trace.
-func (j *Joiner[T]) End(source string, emit func(Group[T])) {
-	if g := j.open[source]; g != nil {
-		j.complete(g, emit)
-	}
-}
-
 // Expire calls emit for what has waited as long as its spec says, oldest first. It
 // returns when the next will have, zero for nothing held. It looks at every open group.
 func (j *Joiner[T]) Expire(now time.Time, emit func(Group[T])) (next time.Time) {

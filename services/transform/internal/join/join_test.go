@@ -99,7 +99,6 @@ func TestSourcesAndTime(t *testing.T) {
 		{"expire says when the rest", "1 w1 s:a, 2 w2 q:b, 3 expire", "b | next 4"},
 		{"expire says nothing is left", "1 w1 q:a, 9 expire", "a | next never"},
 		{"oldest first", "1 w3 q:a, 1 w1 q:b, 1 w2 q:c, 1 w3 q: d, 3 expire", "a/ d | b | c | next never"},
-		{"end", "1 w1 q:a, 1 w2 q:b, end w1, end w1, end w9, 1 w1 q: c, flush", "a | b |  c"},
 		{"another spec goes on with the group", "1 w1 q:a, 1 w1 -: b, 1 w1 -:c", "a/ b | c"},
 	}
 	for _, tt := range tests {
@@ -124,8 +123,6 @@ func do(j *join.Joiner[string], r *recorder, specs map[string]*join.Spec, does s
 	switch {
 	case does == "flush":
 		j.Flush(r.emit)
-	case strings.HasPrefix(does, "end "):
-		j.End(does[4:], r.emit)
 	case isLine:
 		_, _ = fmt.Sscan(head, &at, &source, &word)
 		j.Take(source, specs[word], []byte(text), text, since(), r.emit)

@@ -82,8 +82,6 @@ func TestEveryLineIsInOneGroup(t *testing.T) {
 			source := rapid.SampledFrom([]string{"web.1", "web.2", "run.9"}).Draw(t, "source")
 			switch rapid.IntRange(0, 12).Draw(t, "what") {
 			case 0:
-				j.End(source, k.emit)
-			case 1:
 				now = now.Add(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
 				if next := j.Expire(now, k.emit); !next.IsZero() && !next.After(now) {
 					t.Fatalf("next at %v, now is %v", next, now)
