@@ -43,7 +43,11 @@ func newEntry(e *hec.Envelope, arrived time.Time) *entry {
 		n.Kind = ""
 	}
 	n.App = n.Host
-	for _, f := range e.AppendFields(nil) {
+	fields := e.AppendFields(nil)
+	if n.Text == "metric" {
+		n.Text = measurements(fields)
+	}
+	for _, f := range fields {
 		switch f.Name {
 		case "heroku_kind":
 			n.Kind = stringOr(f.JSON)
@@ -52,6 +56,32 @@ func newEntry(e *hec.Envelope, arrived time.Time) *entry {
 		}
 	}
 	return n
+}
+
+// measurements are what a metric event says in place of a text: "metric" if there are
+// none. A field "metric_name:NAME" is one, or "metric_name" and "_value" together, as
+// HEC has metrics.
+func measurements(fields []wire.Field) string {
+	var said []string
+	name, value := "", ""
+	for _, f := range fields {
+		if of, ok := strings.CutPrefix(f.Name, "metric_name:"); ok {
+			said = append(said, of+"="+stringOr(f.JSON))
+		}
+		switch f.Name {
+		case "metric_name":
+			name = stringOr(f.JSON)
+		case "_value":
+			value = stringOr(f.JSON)
+		}
+	}
+	if name != "" {
+		said = append(said, name+"="+value)
+	}
+	if len(said) == 0 {
+		return "metric"
+	}
+	return strings.Join(said, " ")
 }
 
 // fields are read from the envelope when somebody looks: kept beside it they

@@ -44,6 +44,27 @@ func TestPageShowsEvents(t *testing.T) {
 	}
 }
 
+// A metric event shows its measurements, and is found by them.
+func TestMeasurements(t *testing.T) {
+	t.Parallel()
+	f := start(t, inspector.Options{})
+	for _, c := range []struct{ event, want string }{
+		{`"event":"metric","fields":{"metric_name:rss":21.5,"heroku_app":"shop","metric_name:quota":512}`, "rss=21.5 quota=512"},
+		{`"event":"metric","fields":{"metric_name":"rss","_value":"3","heroku_app":"shop"}`, "rss=3"},
+		{`"event":"metric","fields":{"heroku_app":"shop"}`, "metric"},
+		{`"event":"metric"`, "metric"},
+		{`"event":"other","fields":{"metric_name:rss":1}`, "other"},
+	} {
+		f.post("{" + c.event + "}")
+		if page := f.get("/").body; !strings.Contains(page, `<span class="text">`+c.want+`</span>`) {
+			t.Errorf("%s: no %s on the page", c.event, c.want)
+		}
+	}
+	if got := f.events(url.Values{"text": {"QUOTA="}}).texts(); got != "rss=21.5 quota=512" {
+		t.Errorf("found %s", got)
+	}
+}
+
 // What an event says stays text, wherever it is shown.
 func TestNothingIsInjected(t *testing.T) {
 	t.Parallel()

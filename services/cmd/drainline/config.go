@@ -25,10 +25,12 @@ func configCheckCommand() *cobra.Command {
 		offline bool
 	)
 	cmd := &cobra.Command{
-		Use: "check", Short: "Check the configuration and say everything that is wrong with it", Args: cobra.NoArgs,
-		Long: `Check the configuration, with its rules, the conditions of destinations and joined
-lines, and say everything that is wrong with it. With --offline it needs no secrets: those
-that are missing, or that are in files, are taken for given, and certificates are not read.`,
+		Use: "check", Short: "Check the configuration and say what is wrong with it", Args: cobra.NoArgs,
+		Long: `Check the configuration and say what is wrong with it: first all mistakes of its keys and
+values; when there are none, all mistakes of rules, the conditions of destinations and
+joined lines. With --offline it needs no secrets and comes to the same everywhere: a
+placeholder stands for them, also for a redaction.key that is set, SPLUNK_HEC_URL and its
+like are not looked at, and certificates are not read.`,
 		Example: "  drainline config check --config drainline.yaml\n  drainline config check --offline --config drainline.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loader, err := flags.Loader()

@@ -35,9 +35,12 @@ func sendCommand() *cobra.Command {
 		Long: `Play Logplex against any drain URL: its framing, headers, five-second deadline,
 three tries under one frame id, one request in flight a drain. Messages are built-in
 samples of everything Heroku sends, or the lines of a file or of standard input ("-").
-It ends with what was accepted, dropped and retried, and fails when anything was dropped.`,
+With --token it plays a drain that the configuration lists, so that its app, join, from and
+until can be tried. It ends with what was accepted, dropped and retried, and fails when
+anything was dropped.`,
 		Example: `  drainline send http://drain:SECRET@localhost:8080/logs --rate 100 --for 30s
   drainline send URL --drains 16 --frames 20 --count 100000 --ledger accepted.txt
+  drainline send URL --token d.01234567-89ab-cdef-0123-456789abcdef --file trace.txt
   tail -f app.log | drainline send URL --file -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,6 +50,7 @@ It ends with what was accepted, dropped and retried, and fails when anything was
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Drains, "drains", 1, "drains that send at once, each with a token of its own")
+	f.StringArrayVar(&o.Tokens, "token", nil, "play as the drain with this `token`; repeat it for more drains")
 	f.IntVar(&o.FramesPerRequest, "frames", 1, "most messages in a request")
 	f.Float64Var(&o.Rate, "rate", 0, "messages a second over all drains; 0 is flat out")
 	f.Int64Var(&o.Count, "count", 0, "end after this many messages; 0 does not end by count")

@@ -144,6 +144,9 @@ func printLost(w io.Writer, content json.RawMessage) error {
 	return nil
 }
 
+// shownDrains is how many unknown drains are shown as the configuration would list them.
+const shownDrains = 20
+
 func printUnknownDrains(w io.Writer, content json.RawMessage, now time.Time) error {
 	if content == nil {
 		return nil // no ingest there
@@ -161,7 +164,13 @@ func printUnknownDrains(w io.Writer, content json.RawMessage, now time.Time) err
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%v ago\n", d.Token, cmp.Or(d.App, "-"), d.Credential, d.Requests, d.Frames,
 			now.Sub(d.LastSeen).Round(time.Second))
 	}
-	fmt.Fprintf(w, "\nList them in the configuration, or have `drainline drains import` do it:\n"+
-		"drains:\n  - {token: %s, app: %s}\n", drains[0].Token, cmp.Or(drains[0].App, "NAME"))
+	fmt.Fprintln(w, "\nList them in the configuration, or have `drainline drains import` do it:\ndrains:")
+	for i, d := range drains {
+		if i == shownDrains {
+			fmt.Fprintf(w, "  # and %d more\n", len(drains)-shownDrains)
+			break
+		}
+		fmt.Fprintf(w, "  - {token: %s, app: %s}\n", quoted(d.Token), quoted(cmp.Or(d.App, "NAME")))
+	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,10 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	many, err := json.Marshal(slices.Repeat([]ingest.UnknownDrain{{Token: "d.1"}}, 23))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		answer app.Status
@@ -49,8 +54,13 @@ func TestStatus(t *testing.T) {
 			},
 			[]string{
 				"version v1", "ready false", "disk is full", "ingest bus ok", "unknown drains 2",
-				"d.1 shop team_a 2 30 1m0s ago", "d.2 - team_b 1 0 1m0s ago", "- {token: d.1, app: shop}",
+				"d.1 shop team_a 2 30 1m0s ago", "d.2 - team_b 1 0 1m0s ago", `- {token: "d.1", app: "shop"}`, `- {token: "d.2", app: "NAME"}`,
 			},
+		},
+		{
+			"many unknown drains",
+			app.Status{Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: many}},
+			[]string{"unknown drains 23", strings.Repeat(` - {token: "d.1", app: "NAME"}`+"\n", 20) + " # and 3 more\n"},
 		},
 		{
 			"no unknown drains",

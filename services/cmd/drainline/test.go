@@ -19,9 +19,12 @@ import (
 )
 
 const testHelp = `Try rules without running anything: what lines become is compared with what a file of
-cases expects, or added up over a capture. It needs no secrets and no network.
+cases expects, or added up over a capture. It needs no secrets and no network, and comes
+to the same everywhere: a placeholder stands for secrets, also for a redaction.key that is
+set, and SPLUNK_HEC_URL and its like are not looked at.
 
-CASES are YAML files. A configuration in one is relative to it; --config wins over it.
+CASES are YAML files. Each names its configuration under config, relative to itself, or
+--config names it for all; one of both has to be there, and --config wins.
 
   config: ../drainline.yaml             # or a list of files
   cases:
@@ -48,7 +51,8 @@ An input is a text, or a map with one of
   raw           a body of HEC's raw endpoint
 and with received, and repeat (so many times). The inputs of a case are one run, in order;
 lines that are joined do not wait beyond its end. Times are 2026-01-01T00:00:00Z where
-nothing else is said.
+nothing else is said. What comes out of a run is in the order of the input, with the
+metrics that rules make of it behind all of its lines.
 Expected are, at least one of them,
   events        a list in order, [] for none, or a number
   filtered      how many rules dropped
@@ -62,11 +66,25 @@ once).
 
 A CAPTURE has bodies of Heroku drains one after another, as they were posted, or HEC
 envelopes, one a line. What becomes of it is counted by app, index and sourcetype, in
-events and in bytes of Splunk's license (the length of _raw), with --against for two
-configurations. Undecodable bytes are counted and passed over. Limits go by the times of
-the lines.
+events and in bytes of Splunk's license (the length of _raw; at most 150 of a metric
+event), with --against for two configurations. Undecodable bytes are counted and passed
+over. Limits go by the times of the lines.
 
-It ends with 1 when a case fails, with 2 when a file or the configuration is wrong.`
+Whatever stores the bodies of requests makes a capture. This does, until Ctrl-C, of a
+second drain of an app (behind a proxy with TLS), or of drainline send:
+
+python3 -c '
+from http.server import *
+class Store(BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open("monday.bin", "ab") as f:
+            f.write(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+HTTPServer(("127.0.0.1", 8099), Store).serve_forever()'
+
+It ends with 1 when a case fails, with 2 when a file or the configuration is wrong, or
+when --run matches no case.`
 
 const testExample = `  drainline test rules_test.yaml teams/*_test.yaml
   drainline test --config drainline.yaml --run 'health' -v rules_test.yaml
@@ -93,7 +111,7 @@ func testCommand() *cobra.Command {
 				return &app.UsageError{Err: err}
 			}
 			if len(o.captures) > 0 {
-				return o.measure(cmd.InOrStdin(), cmd.OutOrStdout())
+				return o.measure(cmd)
 			}
 			return o.test(cmd.OutOrStdout(), files)
 		},
@@ -125,6 +143,8 @@ func (o *testOptions) check(files []string) error {
 		return errors.New("test either FILEs or --capture, not both")
 	case capturing && o.run != "":
 		return errors.New("--run is for cases, not for --capture")
+	case capturing && o.verbose:
+		return errors.New("-v is for cases, not for --capture")
 	case capturing:
 		return nil
 	case len(files) == 0:
@@ -218,12 +238,12 @@ func (o *testOptions) settingsOf(f *cases.File, known map[string]*config.Config)
 	if err != nil {
 		return nil, err
 	}
-	known[key] = withDestination(c)
-	return known[key], nil
+	known[key] = c
+	return c, nil
 }
 
 // measure runs captures through one configuration or two.
-func (o *testOptions) measure(stdin io.Reader, out io.Writer) error {
+func (o *testOptions) measure(cmd *cobra.Command) error {
 	loader, err := o.Loader()
 	if err != nil {
 		return err
@@ -239,25 +259,42 @@ func (o *testOptions) measure(stdin io.Reader, out io.Writer) error {
 		if older, err = loadRules(loader); err != nil {
 			return fmt.Errorf("--against: %w", err)
 		}
-		older = withDestination(older)
 	}
-	run, err := capture.New(withDestination(settings), older, o.facts)
+	run, err := capture.New(settings, older, o.facts)
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}
 	for _, name := range o.captures {
-		if err := addCapture(run, name, stdin); err != nil {
-			return fmt.Errorf("--capture %s: %w", name, err)
+		if err := addCapture(run, name, cmd.InOrStdin()); err != nil {
+			return captureError(name, err)
 		}
 	}
-	write := run.Report().WriteText
+	report := run.Report()
+	write := report.WriteText
 	if o.output == "json" {
-		write = run.Report().WriteJSON
+		write = report.WriteJSON
 	}
-	if err := write(out); err != nil {
+	if err := write(cmd.OutOrStdout()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	if n := report.Appless(); n > 0 && o.facts.App == "" && o.facts.Drain == "" && (limitedToApps(settings) || limitedToApps(older)) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: of %d events no app is known, and rules that are limited to apps pass them over: "+
+			"say whose drain it was with --app or --drain\n", n)
+	}
 	return nil
+}
+
+func limitedToApps(c *config.Config) bool {
+	return c != nil && slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return len(r.Apps) > 0 || len(r.Scope) > 0 })
+}
+
+// captureError tells a capture that is none from one that cannot be read.
+func captureError(name string, err error) error {
+	told := fmt.Errorf("--capture %s: %w", name, err)
+	if _, wrong := errors.AsType[*capture.InputError](err); wrong {
+		return &app.UsageError{Err: told}
+	}
+	return told
 }
 
 func addCapture(run *capture.Run, name string, stdin io.Reader) (err error) {

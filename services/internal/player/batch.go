@@ -13,7 +13,7 @@ const (
 	// lossLayout is that of an L10 frame, which has its trailing zeros trimmed.
 	lossLayout = "2006-01-02T15:04:05.999999+00:00"
 	// maxHeadEnd bounds the part of a request's head that changes: two numbers, a frame id, a drain token and fixed text.
-	maxHeadEnd = 256
+	maxHeadEnd = 320
 )
 
 // A batch is one request while it is built, and then for as long as it is tried. Its memory is used again for the next one.

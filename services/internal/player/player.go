@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ import (
 
 const (
 	maxDrains = 10_000
+	// maxToken is the longest drain token that Drainline lists, in bytes. Logplex's have 38.
+	maxToken = 128
 	// maxFrames is the number of messages Logplex buffers for a drain, and so the most a batch can have.
 	maxFrames = 1024
 	minRate   = 1.0 / (24 * 60 * 60)
@@ -32,8 +35,11 @@ type Options struct {
 	// URL is the drain URL, http or https. User and password become Basic credentials the way Logplex splits them: a lone user has
 	// an empty password, and a lone password becomes the user.
 	URL string
-	// Drains is how many drains play at once, each under a drain token of its own. At most 10000. Default: 1.
+	// Drains is how many drains play at once, each under a drain token of its own. At most 10000. Default: 1, or as many as Tokens.
 	Drains int
+	// Tokens are the drain tokens of the first drains, each of 1 to 128 visible ASCII characters; the others have random ones. More than
+	// Drains make as many drains.
+	Tokens []string
 	// FramesPerRequest is the most messages a request carries. Like Logplex, a drain sends what is there as soon as the last answer
 	// came, so requests are full only if messages are there faster than answers. A request's frames also stay below 102400 bytes,
 	// unless it has a single one, or the L10 frame on top. At most 1024. Default: 1.
@@ -48,8 +54,9 @@ type Options struct {
 	//
 	// A Read that blocks when the context ends is left behind with its goroutine: nothing can interrupt it.
 	Lines io.Reader
-	// Numbered appends " id=<drain>-<n> t=<unix nanoseconds>" to each message, where drain is the last part of the drain token and n
-	// counts the drain's messages from 1, so that both ends can count messages and the far end can tell their age.
+	// Numbered appends " id=<drain>-<n> t=<unix nanoseconds>" to each message, where drain is the last part of the drain's random token
+	// (a random one too where Tokens has its token) and n counts the drain's messages from 1, so that both ends can count messages and
+	// the far end can tell their age.
 	Numbered bool
 	// Ledger gets the id of each accepted message, one a line, in one Write a request, after the request's 2xx has arrived. It needs
 	// Numbered. A failed Write ends the run.
@@ -80,8 +87,8 @@ func New(options Options) (*Player, error) {
 }
 
 func newPlayer(options Options, clock func() time.Time, random io.Reader, timeout time.Duration) (*Player, error) {
-	if options.Drains == 0 {
-		options.Drains = 1
+	if options.Drains >= 0 {
+		options.Drains = max(1, options.Drains, len(options.Tokens))
 	}
 	if options.FramesPerRequest == 0 {
 		options.FramesPerRequest = 1
@@ -112,12 +119,20 @@ func (o Options) check() error {
 		}
 	}
 	bound(o.Drains >= 1 && o.Drains <= maxDrains, fmt.Sprintf("drains: %d is not between 1 and %d", o.Drains, maxDrains))
+	for _, token := range o.Tokens {
+		bound(isToken(token), fmt.Sprintf("token: %.200q is not 1 to %d visible ASCII characters", token, maxToken))
+	}
 	bound(o.FramesPerRequest >= 1 && o.FramesPerRequest <= maxFrames,
 		fmt.Sprintf("frames per request: %d is not between 1 and %d", o.FramesPerRequest, maxFrames))
 	bound(o.Rate == 0 || o.Rate >= minRate, fmt.Sprintf("rate: %v is below one message a day", o.Rate))
 	bound(o.Count >= 0, fmt.Sprintf("count: %d is negative", o.Count))
 	bound(o.Ledger == nil || o.Numbered, "ledger: only numbered messages have ids")
 	return errors.Join(errs...)
+}
+
+func isToken(token string) bool {
+	invisible := func(r rune) bool { return r < '!' || r > '~' }
+	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, invisible)
 }
 
 func (p *Player) makeDrains() error {
@@ -130,6 +145,9 @@ func (p *Player) makeDrains() error {
 		d, err := newDrain(p, messages)
 		if err != nil {
 			return err
+		}
+		if i < len(p.options.Tokens) {
+			d.token = p.options.Tokens[i]
 		}
 		p.drains[i] = d
 	}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -485,6 +486,39 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// The first drains play under the tokens that are given.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	const first, second = "d.01234567-89ab-4def-8123-456789abcdef", "d.76543210-89ab-4def-8123-456789abcdef"
+	for drains, want := range map[int]int{0: 2, 1: 2, 3: 3} {
+		receiver := polite(t, (*httptest.Server).Start, nil)
+		play(t, player.Options{URL: receiver.url, Drains: drains, Tokens: []string{first, second}, Count: 12})
+		messages := map[string]int{}
+		for _, r := range receiver.got(t) {
+			messages[r.head.Get("Logplex-Drain-Token")] += len(r.frames)
+		}
+		if len(messages) != want || messages[first] != 12/want || messages[second] != 12/want {
+			t.Errorf("%d drains: %v", drains, messages)
+		}
+	}
+}
+
+// A token may be as long as one that is listed.
+func TestLongToken(t *testing.T) {
+	t.Parallel()
+	token := strings.Repeat("x", 128)
+	seen := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Get("Logplex-Drain-Token")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	play(t, player.Options{URL: server.URL, Tokens: []string{token}, Count: 1})
+	if got := <-seen; got != token {
+		t.Errorf("the token is %q", got)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	const url = "http://127.0.0.1/logs"
@@ -499,6 +533,9 @@ func TestOptions(t *testing.T) {
 		{"no URL at all", player.Options{URL: "http://u:secret@a b"}, "url: malformed"},
 		{"colon in password", player.Options{URL: "http://u:secret:b@example.com"}, "the password has a colon"},
 		{"drains", player.Options{URL: url, Drains: -1}, "drains: -1 is not between 1 and 10000"},
+		{"token", player.Options{URL: url, Tokens: []string{"d.1", "d 2"}}, `token: "d 2" is not 1 to 128 visible ASCII characters`},
+		{"empty token", player.Options{URL: url, Tokens: []string{""}}, `token: "" is not`},
+		{"long token", player.Options{URL: url, Tokens: []string{strings.Repeat("x", 129)}}, "is not 1 to 128"},
 		{"frames", player.Options{URL: url, FramesPerRequest: 1025}, "frames per request: 1025 is not between 1 and 1024"},
 		{"rate", player.Options{URL: url, Rate: -0.5}, "rate: -0.5 is below one message a day"},
 		{"count", player.Options{URL: url, Count: -1}, "count: -1 is negative"},

@@ -59,7 +59,7 @@ func (r *Report) writeRest(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(what string, before, after int64) {
 		if r.Before != nil {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", what, grouped(before), grouped(after), change(before, after))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", what, grouped(before), grouped(after), strings.TrimSuffix(change(before, after), newMark))
 			return
 		}
 		fmt.Fprintf(t, "%s\t%s\n", what, grouped(after))
@@ -95,6 +95,9 @@ func volumes(before *Volume, after Volume) []string {
 	}
 }
 
+// newMark marks a row of which there was nothing before.
+const newMark = " (new)"
+
 // change is a difference with its share of what was before.
 func change(before, after int64) string {
 	const percent = 100
@@ -102,7 +105,7 @@ func change(before, after int64) string {
 	case difference == 0:
 		return "="
 	case before == 0:
-		return "+" + grouped(difference) + " (new)"
+		return "+" + grouped(difference) + newMark
 	case difference > 0:
 		return fmt.Sprintf("+%s (+%.1f %%)", grouped(difference), percent*float64(difference)/float64(before))
 	default:

@@ -66,8 +66,8 @@ shop       web        heroku:app     1              1             =             
 shop       web        heroku:router  1              0             -1 (-100.0 %)  1,234                 0                    -1,234 (-100.0 %)
 total                                3              4             +1 (+33.3 %)   2,472                 107                  -2,365 (-95.7 %)
 
-filtered by rules  0  1  +1 (new)
-dead: over_limit   0  3  +3 (new)
+filtered by rules  0  1  +1
+dead: over_limit   0  3  +3
 `},
 		{"destinations", newReport(nil, two, 0), `
 DESTINATION  APP  INDEX  SOURCETYPE  EVENTS  LICENSE BYTES

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/drainline/drainline/config"
@@ -44,28 +45,48 @@ func New(settings, older *config.Config, facts sender.Facts) (*Run, error) {
 	return r, nil
 }
 
-// Add runs a capture, a block at a time.
+// InputError says why something cannot be measured: it is no capture, or ingest would
+// refuse its requests from who is said to send them.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Add runs a capture, a block at a time. It fails with an *InputError where that is not
+// what it has got.
 func (r *Run) Add(in io.Reader) error {
 	reader := NewReader(in)
-	for {
+	for blocks := 0; ; blocks++ {
 		bodies, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			r.undecodable += reader.Undecodable()
+		skipped := reader.Undecodable()
+		switch {
+		case errors.Is(err, io.EOF) && blocks == 0 && skipped > 0:
+			return &InputError{fmt.Errorf("this is no capture: in its %d bytes there is no frame of a Heroku drain and no line with "+
+				"a HEC envelope; see drainline test --help", skipped)}
+		case errors.Is(err, io.EOF):
+			r.undecodable += skipped
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		for _, s := range r.sides {
-			out, err := s.trial.Run(s.sender.Requests(bodies))
-			if err != nil {
-				return err
-			}
-			if err := s.tally.Add(&out); err != nil {
+			if err := s.run(bodies); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (s *side) run(bodies []sender.Body) error {
+	requests, err := s.sender.Requests(bodies)
+	if err != nil {
+		return &InputError{err}
+	}
+	out, err := s.trial.Run(requests)
+	if err != nil {
+		return err
+	}
+	return s.tally.Add(&out)
 }
 
 // Report reports what there was so far.

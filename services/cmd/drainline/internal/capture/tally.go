@@ -126,6 +126,17 @@ type Report struct {
 	Undecodable int64 `json:"undecodable_bytes"`
 }
 
+// Appless counts the events of which no app is known.
+func (r *Report) Appless() int64 {
+	n := int64(0)
+	for i := range r.Rows {
+		if r.Rows[i].App == "" {
+			n += r.Rows[i].After.Events
+		}
+	}
+	return n
+}
+
 // newReport reports what a capture comes to, before being nil where there is nothing to
 // compare with.
 func newReport(before, after *tally, undecodable int64) *Report {

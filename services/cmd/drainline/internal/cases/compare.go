@@ -58,7 +58,7 @@ func (e *expectation) align(events []Event) []Difference {
 	var found []Difference
 	unexpected := func(from, to int) {
 		for i := from; i < to; i++ {
-			found = append(found, Difference{"events", absent, brief(&events[i])})
+			found = append(found, Difference{"events[" + strconv.Itoa(i) + "]", absent, brief(&events[i])})
 		}
 	}
 	next := 0

@@ -122,9 +122,9 @@ func TestCompare(t *testing.T) {
 		{second("json: [1]"), `events[1].json: [1], {"a":{"b":[1,{"c":"d"}],"n":null},"big":9007199254740993,"t":true}`},
 		{second("json: {t: ~}"), "events[1].json.t: nothing, true"},
 		{second(`message: '{"a": {"b": [1, {"c": "d"}], "n": null}, "big": 9007199254740993, "t": true}'`), ""},
-		{deadAll + "events: []", `events: 0, 2; events: nothing, {destination: splunk, index: "i", sourcetype: "t", message: "a\tb <é> ` + "\ufffd" + `"}; ` +
-			`events: nothing, {destination: splunk, index: "", sourcetype: "", message: "{\"a\": {\"b\": [1, {\"c\": \"d\"}], \"n\": null}, \"big\": 9007199254740993, \"t\": true}"}`},
-		{deadAll + "events:\n- {json: {t: true}}", `events: 1, 2; events: nothing, {destination: splunk, index: "i", sourcetype: "t", message: "a\tb <é> ` + "\ufffd" + `"}`},
+		{deadAll + "events: []", `events: 0, 2; events[0]: nothing, {destination: splunk, index: "i", sourcetype: "t", message: "a\tb <é> ` + "\ufffd" + `"}; ` +
+			`events[1]: nothing, {destination: splunk, index: "", sourcetype: "", message: "{\"a\": {\"b\": [1, {\"c\": \"d\"}], \"n\": null}, \"big\": 9007199254740993, \"t\": true}"}`},
+		{deadAll + "events:\n- {json: {t: true}}", `events: 1, 2; events[0]: nothing, {destination: splunk, index: "i", sourcetype: "t", message: "a\tb <é> ` + "\ufffd" + `"}`},
 		{
 			deadAll + "events:\n- {host: h}\n- {host: x, json: {t: 1}, fields: {a: 1}, time: 2026-01-01T00:00:00Z, destination: d}\n- {json: {t: true}}",
 			`events: 3, 2; events[1]: {host: "x", json: {"t":1}, fields: {"a":1}, time: 2026-01-01T00:00:00Z, destination: ["d"]} of line 7, nothing`,

@@ -29,7 +29,8 @@ func (r *Report) Failed() int {
 }
 
 // WriteText writes one line a case for people, and of those that failed what differs and
-// what came out. With verbose it is what came out of every case.
+// what came out. With verbose it is what came out of every case. It ends with a summary
+// where all are fine: what failed is for the error to sum up.
 func (r *Report) WriteText(w io.Writer, verbose bool) error {
 	var b strings.Builder
 	for i := range r.Results {
@@ -46,7 +47,9 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 			result.write(&b)
 		}
 	}
-	fmt.Fprintf(&b, "%s, %d failed (%s)\n", plural(len(r.Results), "case"), r.Failed(), plural(r.Files, "file"))
+	if r.Failed() == 0 {
+		fmt.Fprintf(&b, "%s, 0 failed (%s)\n", plural(len(r.Results), "case"), plural(r.Files, "file"))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err //nolint:wrapcheck // says what it is
 }
@@ -162,6 +165,7 @@ type (
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
 		Text    string `xml:",chardata"`
 	}
 )
@@ -203,6 +207,7 @@ func (r *Result) junit() *junitFailure {
 	r.write(&text)
 	first := r.Differences[0]
 	return &junitFailure{
-		Message: fmt.Sprintf("%s: expected %s, actual %s", first.Path, first.Expected, first.Actual), Text: "\n" + text.String(),
+		Message: fmt.Sprintf("%s: expected %s, actual %s", first.Path, first.Expected, first.Actual), Type: "difference",
+		Text: strings.TrimSpace(text.String()),
 	}
 }

@@ -31,7 +31,11 @@ func (c *Case) Run(settings *config.Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	out, err := trial.Run(s.Requests(c.input))
+	requests, err := s.Requests(c.input)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s:%d: %s: %w", c.File, c.Line, strconv.Quote(c.Name), err)
+	}
+	out, err := trial.Run(requests)
 	if err != nil {
 		return Result{}, fmt.Errorf("%s:%d: %s: %w", c.File, c.Line, strconv.Quote(c.Name), err)
 	}

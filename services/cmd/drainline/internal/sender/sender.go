@@ -27,7 +27,7 @@ type Facts struct {
 	// Credential is the name of an entry of ingest.logplex.credentials, at the HEC door of
 	// ingest.hec.tokens. Empty is a sender of which the configuration says nothing.
 	Credential string
-	// Door is where it came in; none is that of the body's kind.
+	// Door is where frames came in; none is Logplex's. All else comes in at the HEC door.
 	Door drainlinev1.Door
 	// Marks are what ingest notes about a request, such as wire.MarkOverRate.
 	Marks []string
@@ -38,104 +38,136 @@ const client = "192.0.2.1"
 
 // Sender sends requests, with ids from 1 on. It is used by one goroutine at a time.
 type Sender struct {
-	base  drainlinev1.Request
 	facts Facts
-	// lines and events are the defaults of a drain's lines and of HEC's events at the
-	// HEC door.
+	// marks are those of a drain's requests.
+	marks        []string
+	logplex, hec entrance
+	sent         uint64
+}
+
+// entrance is what the requests have that come in at one door.
+type entrance struct {
+	door  drainlinev1.Door
+	facts *drainlinev1.Facts
+	query map[string]string
+	// lines and events are the defaults of a drain's lines and of HEC's events.
 	lines, events *drainlinev1.Defaults
-	sent          uint64
+	// refused says why ingest takes none here.
+	refused error
 }
 
 // New makes a sender. It fails where ingest would refuse its requests, or would not
-// keep what the facts say.
+// keep what the facts say, whatever the requests carry.
 func New(c *config.Config, f Facts) (*Sender, error) {
-	s := &Sender{facts: f}
-	s.base.DrainToken = f.Drain
-	s.base.Credential = cmp.Or(f.Credential, config.DefaultCredential)
-	s.base.Door = f.Door
-	facts := &drainlinev1.Facts{PathApp: f.App, UserAgent: "Logplex/v73", RemoteAddr: client}
-	s.base.Facts = facts
-	s.base.Marks = slices.Clone(f.Marks)
-	var err error
-	switch f.Door {
-	case drainlinev1.Door_DOOR_HEC:
-		err = s.setToken(c)
-	case drainlinev1.Door_DOOR_LOGPLEX:
-		err = s.setCredential(c, facts)
-	default:
-		if err = s.setCredential(c, facts); err == nil {
-			err = s.setDefaults(&config.Token{})
-		}
-	}
-	if err != nil {
+	s := &Sender{facts: f, logplex: logplexEntrance(c, f), hec: hecEntrance(c, f)}
+	if err := s.setMarks(c); err != nil {
 		return nil, err
 	}
-	return s, s.setDrain(c)
+	logplex, hec := s.logplex.refused, s.hec.refused
+	switch {
+	case f.Door == drainlinev1.Door_DOOR_HEC:
+		return s, hec
+	case f.Door == drainlinev1.Door_DOOR_LOGPLEX || logplex == nil:
+		return s, logplex
+	case hec == nil:
+		return s, nil
+	case known(c.Ingest.Logplex.Credentials, f.Credential):
+		return s, logplex
+	case known(c.Ingest.HEC.Tokens, f.Credential):
+		return s, hec
+	default:
+		names := slices.Concat(slices.Collect(maps.Keys(c.Ingest.Logplex.Credentials)), slices.Collect(maps.Keys(c.Ingest.HEC.Tokens)))
+		return s, noEntry(f.Credential, "ingest.logplex.credentials or ingest.hec.tokens", names)
+	}
 }
 
-func (s *Sender) setToken(c *config.Config) error {
-	t, err := entry(c.Ingest.HEC.Tokens, s.facts.Credential, "ingest.hec.tokens")
+func newEntrance(door drainlinev1.Door, f Facts) entrance {
+	return entrance{door: door, facts: &drainlinev1.Facts{PathApp: f.App, UserAgent: "Logplex/v73", RemoteAddr: client}}
+}
+
+func hecEntrance(c *config.Config, f Facts) entrance {
+	e := newEntrance(drainlinev1.Door_DOOR_HEC, f)
+	t, err := entry(c.Ingest.HEC.Tokens, f.Credential, "ingest.hec.tokens")
 	if err != nil {
-		return err
+		e.refused = err
+		return e
 	}
-	s.base.Query = maps.Clone(s.facts.Query)
-	maps.DeleteFunc(s.base.GetQuery(), func(name, _ string) bool { // such as index, which is for HEC itself
+	e.query = maps.Clone(f.Query)
+	maps.DeleteFunc(e.query, func(name, _ string) bool { // such as index, which is for HEC itself
 		return !isKept(name, c.Ingest.Logplex.QueryFields)
 	})
-	return s.setDefaults(&t)
+	e.refused = e.setDefaults(&t, f)
+	return e
 }
 
 // setDefaults makes the defaults of a token, as ingest does.
-func (s *Sender) setDefaults(t *config.Token) error {
+func (e *entrance) setDefaults(t *config.Token, f Facts) error {
 	token := &drainlinev1.Defaults{
 		Host: t.Host, Source: t.Source, Sourcetype: t.Sourcetype, Index: t.Index,
 		Fields: hec.IndexedFields(t.Fields), SplitArrays: t.SplitArrays,
 	}
-	query := func(name string) string { return s.facts.Query[name] }
-	s.lines = hec.LineDefaults(token, query)
+	query := func(name string) string { return f.Query[name] }
+	e.lines = hec.LineDefaults(token, query)
 	var err error
-	if s.events, err = hec.EventDefaults(token, query, s.base.GetCredential(), client); err != nil {
+	if e.events, err = hec.EventDefaults(token, query, f.credential(), client); err != nil {
 		return fmt.Errorf("query time: HEC refuses it: %w", err)
 	}
 	return nil
 }
 
-func (s *Sender) setCredential(c *config.Config, facts *drainlinev1.Facts) error {
-	credential, err := entry(c.Ingest.Logplex.Credentials, s.facts.Credential, "ingest.logplex.credentials")
+func logplexEntrance(c *config.Config, f Facts) entrance {
+	e := newEntrance(drainlinev1.Door_DOOR_LOGPLEX, f)
+	credential, err := entry(c.Ingest.Logplex.Credentials, f.Credential, "ingest.logplex.credentials")
 	if err != nil {
-		return err
+		e.refused = err
+		return e
 	}
-	facts.Apps = credential.Apps
+	e.facts.Apps = credential.Apps
 	switch credential.StructuredData {
 	case config.StructuredDataNever:
-		facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_NEVER
+		e.facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_NEVER
 	case config.StructuredDataAlways:
-		facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_ALWAYS
+		e.facts.StructuredData = drainlinev1.StructuredData_STRUCTURED_DATA_ALWAYS
 	}
-	if app := s.facts.App; app != "" && len(facts.GetApps()) > 0 && !slices.Contains(facts.GetApps(), app) {
-		return fmt.Errorf("app %s: ingest refuses it, the credential %s is limited to %s",
-			app, s.facts.Credential, strings.Join(facts.GetApps(), ", "))
+	e.query = f.Query
+	if app := f.App; app != "" && len(credential.Apps) > 0 && !slices.Contains(credential.Apps, app) {
+		e.refused = fmt.Errorf("app %s: ingest refuses it, the credential %s is limited to %s",
+			app, f.Credential, strings.Join(credential.Apps, ", "))
+		return e
 	}
-	return s.setQuery(c.Ingest.Logplex.QueryFields)
+	e.refused = checkQuery(f.Query, c.Ingest.Logplex.QueryFields)
+	return e
 }
 
-// entry is that of a name. The default credential has none.
+// credential is the name in requests.
+func (f Facts) credential() string { return cmp.Or(f.Credential, config.DefaultCredential) }
+
+// known tells whether a name is one of the entries. The default credential has none.
+func known[T any](entries map[string]T, name string) bool {
+	_, ok := entries[name]
+	return ok || name == "" || name == config.DefaultCredential
+}
+
 func entry[T any](entries map[string]T, name, section string) (T, error) {
-	e, ok := entries[name]
-	if ok || name == "" || name == config.DefaultCredential {
+	e := entries[name]
+	if known(entries, name) {
 		return e, nil
 	}
-	return e, fmt.Errorf("credential %s: it is no entry of %s%s", name, section, config.Nearest(name, slices.Sorted(maps.Keys(entries))))
+	return e, noEntry(name, section, slices.Collect(maps.Keys(entries)))
 }
 
-// setQuery wants of the query what ingest.logplex.query_fields keeps.
-func (s *Sender) setQuery(kept []string) error {
-	for name := range s.facts.Query {
+func noEntry(name, section string, names []string) error {
+	slices.Sort(names)
+	return fmt.Errorf("credential %s: it is no entry of %s%s", name, section, config.Nearest(name, names))
+}
+
+// checkQuery wants of a query what ingest.logplex.query_fields keeps.
+func checkQuery(query map[string]string, kept []string) error {
+	for name := range query {
 		if !isKept(name, kept) {
 			return fmt.Errorf("query %s: ingest does not keep it, ingest.logplex.query_fields has %s", name, strings.Join(kept, ", "))
 		}
 	}
-	s.base.Query = s.facts.Query
 	return nil
 }
 
@@ -143,8 +175,9 @@ func isKept(name string, kept []string) bool {
 	return slices.ContainsFunc(kept, func(entry string) bool { return config.KeepsParameter(entry, name) })
 }
 
-// setDrain notes that a drain should be listed, and is not.
-func (s *Sender) setDrain(c *config.Config) error {
+// setMarks notes, too, that a drain should be listed, and is not.
+func (s *Sender) setMarks(c *config.Config) error {
+	s.marks = slices.Clone(s.facts.Marks)
 	token := s.facts.Drain
 	if token == "" || slices.ContainsFunc(c.Drains, func(d config.Drain) bool { return d.Token == token }) {
 		return nil
@@ -153,8 +186,8 @@ func (s *Sender) setDrain(c *config.Config) error {
 	case config.RejectDrains:
 		return fmt.Errorf("drain %s: ingest refuses it, it is not listed and ingest.logplex.unknown_drains is reject", token)
 	case config.QuarantineDrains:
-		if !slices.Contains(s.base.GetMarks(), wire.MarkUnknownDrain) {
-			s.base.Marks = append(s.base.Marks, wire.MarkUnknownDrain)
+		if !slices.Contains(s.marks, wire.MarkUnknownDrain) {
+			s.marks = append(s.marks, wire.MarkUnknownDrain)
 		}
 	}
 	return nil
@@ -167,31 +200,35 @@ type Body struct {
 	Received time.Time
 }
 
-// Requests makes the next requests. Bodies are not copied.
-func (s *Sender) Requests(bodies []Body) []*drainlinev1.Request {
+// Requests makes the next requests. Bodies are not copied. It fails where ingest would
+// refuse what is in them: HEC's events come in at the HEC door, frames at that of the
+// facts, or else Logplex's.
+func (s *Sender) Requests(bodies []Body) ([]*drainlinev1.Request, error) {
 	requests := make([]*drainlinev1.Request, len(bodies))
 	for i := range bodies {
-		requests[i] = s.request(&bodies[i])
+		e := &s.logplex
+		if bodies[i].Encoding != drainlinev1.Encoding_ENCODING_FRAMES || s.facts.Door == drainlinev1.Door_DOOR_HEC {
+			e = &s.hec
+		}
+		if e.refused != nil {
+			return nil, e.refused
+		}
+		requests[i] = s.request(e, &bodies[i])
 	}
-	return requests
+	return requests, nil
 }
 
-func (s *Sender) request(b *Body) *drainlinev1.Request {
+func (s *Sender) request(e *entrance, b *Body) *drainlinev1.Request {
 	s.sent++
 	r := &drainlinev1.Request{
-		Id: binary.BigEndian.AppendUint64(make([]byte, 8, len(wire.ID{})), s.sent), Door: s.base.GetDoor(), Credential: s.base.GetCredential(),
-		DrainToken: s.base.GetDrainToken(), Facts: s.base.GetFacts(), Query: s.base.GetQuery(), Marks: s.base.GetMarks(),
-		ReceivedNs: b.Received.UnixNano(), Encoding: b.Encoding, Body: b.Bytes,
+		Id: binary.BigEndian.AppendUint64(make([]byte, 8, len(wire.ID{})), s.sent), Door: e.door, Credential: s.facts.credential(),
+		Facts: e.facts, ReceivedNs: b.Received.UnixNano(), Encoding: b.Encoding, Body: b.Bytes,
 	}
-	switch {
-	case b.Encoding != drainlinev1.Encoding_ENCODING_FRAMES:
-		r.Door, r.Defaults = drainlinev1.Door_DOOR_HEC, s.events
-		r.Query, r.DrainToken, r.Marks = nil, "", s.facts.Marks
-	case r.GetDoor() == drainlinev1.Door_DOOR_HEC:
-		r.Defaults = s.lines
-	default:
-		r.Door = drainlinev1.Door_DOOR_LOGPLEX
+	if b.Encoding != drainlinev1.Encoding_ENCODING_FRAMES {
+		r.Defaults, r.Marks = e.events, s.facts.Marks
+		return r
 	}
+	r.DrainToken, r.Query, r.Marks, r.Defaults = s.facts.Drain, e.query, s.marks, e.lines
 	return r
 }
 

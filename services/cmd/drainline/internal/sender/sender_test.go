@@ -87,6 +87,14 @@ func TestRequests(t *testing.T) {
 			}},
 		},
 		{
+			"a HEC token, told by what is sent",
+			Facts{Credential: "web"},
+			hecEvents,
+			&drainlinev1.Request{Door: atHEC, Credential: "web", Facts: facts(""), Defaults: &drainlinev1.Defaults{
+				Host: "h", Source: "http:web", Sourcetype: "httpevent", Index: "web", Fields: env, SplitArrays: true,
+			}},
+		},
+		{
 			"a HEC client without a token",
 			Facts{Door: atHEC},
 			hecEvents,
@@ -100,7 +108,11 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		got := s.Requests([]Body{{c.encoding, []byte("x"), received}, {c.encoding, []byte("y"), received}})
+		got, err := s.Requests([]Body{{c.encoding, []byte("x"), received}, {c.encoding, []byte("y"), received}})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
 		if one, two := Number(wire.ToID(got[0].GetId())), Number(wire.ToID(got[1].GetId())); one != 1 || two != 2 {
 			t.Errorf("%s: numbers %d and %d", c.name, one, two)
 		}
@@ -120,15 +132,42 @@ func TestRefused(t *testing.T) {
 		facts    Facts
 		want     string
 	}{
-		{settings(), Facts{Credential: "taem_a"}, "credential taem_a: it is no entry of ingest.logplex.credentials, the nearest is \"team_a\""},
+		{settings(), Facts{Credential: "taem_a"}, "credential taem_a: it is no entry of ingest.logplex.credentials or ingest.hec.tokens, the nearest is \"team_a\""},
+		{settings(), Facts{Credential: "taem_a", Door: atLogplex}, "credential taem_a: it is no entry of ingest.logplex.credentials, the nearest is \"team_a\""},
+		{settings(), Facts{Credential: "weeb"}, "credential weeb: it is no entry of ingest.logplex.credentials or ingest.hec.tokens, the nearest is \"web\""},
+		{settings(), Facts{Credential: "web", Query: map[string]string{"time": "x"}}, "query time: HEC refuses it: "},
 		{settings(), Facts{Credential: "weeb", Door: atHEC}, "credential weeb: it is no entry of ingest.hec.tokens, the nearest is \"web\""},
 		{&config.Config{}, Facts{Credential: "x"}, "credential x: it is no entry of ingest.logplex.credentials"},
 		{settings(), Facts{Credential: "team_a", App: "blog"}, "app blog: ingest refuses it, the credential team_a is limited to shop"},
-		{settings(), Facts{Query: map[string]string{"env": "x"}}, "query env: ingest does not keep it, ingest.logplex.query_fields has app, utm_*"},
+		{settings(), Facts{Door: atLogplex, Query: map[string]string{"env": "x"}}, "query env: ingest does not keep it, ingest.logplex.query_fields has app, utm_*"},
 		{settings(), Facts{Door: atHEC, Query: map[string]string{"time": "x"}}, "query time: HEC refuses it: "},
 		{strict, Facts{Drain: "d.2"}, "drain d.2: ingest refuses it, it is not listed and ingest.logplex.unknown_drains is reject"},
 	} {
 		if _, err := New(c.settings, c.facts); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
+	}
+}
+
+// What is sent says which door it is for, and so where its credential stands.
+func TestRefusedForWhatIsSent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		facts    Facts
+		encoding drainlinev1.Encoding
+		want     string
+	}{
+		{Facts{Credential: "web"}, frames, "credential web: it is no entry of ingest.logplex.credentials"},
+		{Facts{Credential: "team_a"}, hecEvents, "credential team_a: it is no entry of ingest.hec.tokens"},
+		{Facts{Credential: "team_a", Door: atLogplex}, hecEvents, "credential team_a: it is no entry of ingest.hec.tokens"},
+		{Facts{Query: map[string]string{"env": "x"}}, frames, "query env: ingest does not keep it"},
+	} {
+		s, err := New(settings(), c.facts)
+		if err != nil {
+			t.Errorf("%v: %v", c.facts, err)
+			continue
+		}
+		if _, err := s.Requests([]Body{{c.encoding, []byte("x"), received}}); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
