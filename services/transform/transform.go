@@ -76,10 +76,9 @@ func (t *Transform) Run(ctx context.Context) error {
 	shards := topology.Shards(t.o.Config)
 	// Two workers a core: one waits for the disk while the other computes.
 	shared := max(2*runtime.GOMAXPROCS(0)/shards, 1)
-	var (
-		workers, closing sync.WaitGroup
-		consumers        []*bus.Consumer
-	)
+	ordered := topology.OrderedShards(t.o.Config)
+	consumers := make([]*bus.Consumer, 0, shards+ordered)
+	var workers, closing sync.WaitGroup
 	for n := range shards {
 		consumer := t.consume(wire.Shard(n), false)
 		consumers = append(consumers, consumer)
@@ -87,7 +86,7 @@ func (t *Transform) Run(ctx context.Context) error {
 			workers.Go(func() { t.work(ctx, work, consumer) })
 		}
 	}
-	for n := range topology.OrderedShards(t.o.Config) {
+	for n := range ordered {
 		consumer := t.consume(wire.OrderedShard(n), true)
 		consumers = append(consumers, consumer)
 		workers.Go(func() { t.workInOrder(ctx, work, consumer) })
