@@ -114,9 +114,11 @@ func TestOfflineProblems(t *testing.T) {
 		"destinations: {a: {urls: [https://a], token: a b}}":                  "destinations.a.token: [redacted]: must be 1 to 1000 visible characters without spaces, and not the placeholder [redacted] (a.yaml)",
 		"destinations: {a: {urls: [https://a], token: a, token_file: b}}":     "destinations.a.token: is given together with token_file (a.yaml): give one of them (a.yaml)",
 		"ingest: {hec: {tokens: {a: {token: hunter2}, b: {token: hunter2}}}}": "ingest.hec.tokens.b: has the token of ingest.hec.tokens.a: who sends could not be told (a.yaml)",
-		"include: [b.yaml]":                                         "include: b.yaml: cannot be read: no such file or directory (a.yaml)",
-		"rules: [{name: a, to: [b]}]":                               "rules[0].to: b: is not the name of a destination (a.yaml)",
+
 		"rules: [{name: a, redact: [{preset: email, hmac: true}]}]": "rules[0].redact: needs redaction.key: hmac makes values with it (a.yaml)",
+
+		"include: [b.yaml]":           "include: b.yaml: cannot be read: no such file or directory (a.yaml)",
+		"rules: [{name: a, to: [b]}]": "rules[0].to: b: is not the name of a destination (a.yaml)",
 	} {
 		dir := t.TempDir()
 		got := problems(t, config.Loader{Files: []string{write(t, dir, "a.yaml", file)}, Offline: true}, dir)
