@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // raw sends bytes on a connection of their own and returns the status of the answer.
@@ -77,7 +78,7 @@ func TestAnswers(t *testing.T) {
 		{"DELETE", "/logs/shop", 405, "GET, HEAD, POST"},
 		{"BREW", "/events", 405, "GET, HEAD, POST"},
 	} {
-		status, text, h, err := i.do(c.method, c.path, headers("Logplex-Frame-Id", "-"), strings.NewReader(string(vector(t, "N1"))))
+		status, text, h, err := i.do(c.method, c.path, headers("Logplex-Frame-Id", "-"), strings.NewReader(string(logplextest.Body(t, "N1"))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +107,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 			"Www-Authenticate: Basic realm=\"drainline\"\r\nDate: DATE\r\n\r\n" +
 			"the drain URL's user or password must be the secret of a credential"
 	)
-	body := vector(t, "N1")
+	body := logplextest.Body(t, "N1")
 	date := regexp.MustCompile(`Date: [^\r]+`)
 	in := bufio.NewReader(c)
 	for n, want := range []struct{ secret, answer string }{{secret, stored}, {"wrong", refused}, {secret, stored}} {
@@ -168,7 +169,7 @@ func TestShutdownAnswersWhatIsHeld(t *testing.T) {
 		}
 	}}))
 	answered := make(chan int)
-	go func() { answered <- i.post(headers(), vector(t, "N1")) }()
+	go func() { answered <- i.post(headers(), logplextest.Body(t, "N1")) }()
 	<-asked
 	stopped := make(chan error)
 	go func() { stopped <- i.stop() }()

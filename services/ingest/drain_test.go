@@ -9,6 +9,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // What the configuration says of a credential holds at the door or travels on.
@@ -39,7 +40,7 @@ func TestCredentialSettings(t *testing.T) {
 	} {
 		before := len(stored(t, conn))
 		status, text, _, err := i.do(http.MethodPost, c.path, headers("Authorization", basic(":"+c.secret), "Logplex-Frame-Id", "-"),
-			bytes.NewReader(vector(t, "N1")))
+			bytes.NewReader(logplextest.Body(t, "N1")))
 		if err != nil || status != c.status {
 			t.Fatalf("%s at %s: answered %d %q %v", c.secret, c.path, status, text, err)
 		}
@@ -64,7 +65,7 @@ func TestDrainsAreListedLive(t *testing.T) {
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	post := func(token string) (*drainlinev1.Request, int) {
 		t.Helper()
-		status := i.post(headers("Logplex-Drain-Token", token, "Logplex-Frame-Id", "-"), vector(t, "N3"))
+		status := i.post(headers("Logplex-Drain-Token", token, "Logplex-Frame-Id", "-"), logplextest.Body(t, "N3"))
 		requests := stored(t, conn)
 		return requests[len(requests)-1], status
 	}

@@ -5,14 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"runtime"
 	"strconv"
 	"testing"
@@ -295,29 +293,6 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-}
-
-// vector is the body of a test vector of the Logplex protocol.
-func vector(tb testing.TB, id string) []byte {
-	tb.Helper()
-	content, err := os.ReadFile("../internal/logplex/testdata/vectors.json")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var vectors []struct {
-		ID   string `json:"id"`
-		Body []byte `json:"b64"`
-	}
-	if err := json.Unmarshal(content, &vectors); err != nil {
-		tb.Fatal(err)
-	}
-	for _, v := range vectors {
-		if v.ID == id {
-			return v.Body
-		}
-	}
-	tb.Fatalf("no vector %s", id)
-	return nil
 }
 
 // line is one frame with that text.

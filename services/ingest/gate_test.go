@@ -15,6 +15,7 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // refuses says whether a connection is refused.
@@ -80,7 +81,7 @@ func TestGate(t *testing.T) {
 				eventually(t, "connections are refused", i.refuses)
 				end()
 				eventually(t, "connections are accepted", func() bool { return !i.refuses() })
-				if got := i.post(headers("Logplex-Frame-Id", fmt.Sprint(round)), vector(t, "N1")); got != 204 {
+				if got := i.post(headers("Logplex-Frame-Id", fmt.Sprint(round)), logplextest.Body(t, "N1")); got != 204 {
 					t.Errorf("answered %d afterwards", got)
 				}
 			}
@@ -107,7 +108,7 @@ func TestGateFindsItsAddressTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "connections are accepted", func() bool { return !i.refuses() })
-	if got := i.post(headers(), vector(t, "N1")); got != 204 {
+	if got := i.post(headers(), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 }
@@ -132,7 +133,7 @@ func TestNoGateBehindAProxy(t *testing.T) {
 	i := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, o.ns, c)}))
 	o.begin()
 	for range 4 { // half a second each, more than the gate would wait
-		if got := i.post(headers(), vector(t, "N1")); got != 503 {
+		if got := i.post(headers(), logplextest.Body(t, "N1")); got != 503 {
 			t.Errorf("answered %d", got)
 		}
 	}
@@ -229,7 +230,7 @@ func TestShutdownDelay(t *testing.T) {
 	if !closes(http.StatusServiceUnavailable) {
 		t.Error("a connection that was idle is kept")
 	}
-	if got := i.post(headers(), vector(t, "N1")); got != 204 {
+	if got := i.post(headers(), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 	if err := <-stopped; err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // hog begins a body of that length, of which sent bytes come.
@@ -41,10 +42,10 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 	conn := connect(t, nats(t, t.TempDir(), -1), c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	first := hog(t, i.addr, 64<<20, 1<<20)
-	large := bytes.Repeat(vector(t, "N1"), 5000)
+	large := bytes.Repeat(logplextest.Body(t, "N1"), 5000)
 	h := headers("Logplex-Frame-Id", "-")
 	eventually(t, "there is no room for a second", func() bool { return i.post(h, large) == 503 })
-	if got := i.post(h, vector(t, "N1")); got != 204 {
+	if got := i.post(h, logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("a small one: answered %d", got)
 	}
 	if err := first.Close(); err != nil {
@@ -66,7 +67,7 @@ func TestAnnouncedBodiesHinderNobody(t *testing.T) {
 			}
 			eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == hogs })
 			for _, frames := range []int{1, 1000, 50_000} {
-				if got := i.post(headers("Logplex-Frame-Id", "-"), bytes.Repeat(vector(t, "N1"), frames)); got != 204 {
+				if got := i.post(headers("Logplex-Frame-Id", "-"), bytes.Repeat(logplextest.Body(t, "N1"), frames)); got != 204 {
 					t.Errorf("%d frames: answered %d", frames, got)
 				}
 			}

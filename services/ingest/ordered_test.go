@@ -13,6 +13,7 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // joined is a drain whose lines are joined.
@@ -59,7 +60,7 @@ func TestJoinedDrainsGoToOrderedShards(t *testing.T) {
 	server := nats(t, t.TempDir(), -1)
 	conn := connect(t, server, c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
-	body := vector(t, "N1")
+	body := logplextest.Body(t, "N1")
 	post := func(token, frame string) {
 		t.Helper()
 		if got := i.post(headers("Logplex-Drain-Token", token, "Logplex-Frame-Id", frame), body); got != 204 {
@@ -127,7 +128,7 @@ func TestAReloadWhileARequestIsOnItsWay(t *testing.T) {
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	resize(t, conn, wire.OrderedShard(0), 1)
 	answers := make(chan int)
-	post := func() { answers <- i.post(headers("Logplex-Drain-Token", stack), vector(t, "N1")) }
+	post := func() { answers <- i.post(headers("Logplex-Drain-Token", stack), logplextest.Body(t, "N1")) }
 	go post()
 	eventually(t, "the request has come", func() bool { return i.Counts().Requests.Load() == 1 })
 	commit, err := i.Reload(settings())
@@ -162,7 +163,7 @@ func TestSpoolKeepsTheOrderOfJoinedDrains(t *testing.T) {
 	for n := range 12 {
 		for _, token := range []string{stack, "d.plain"} {
 			frame := fmt.Sprint(token, n)
-			if got := i.post(headers("Logplex-Drain-Token", token, "Logplex-Frame-Id", frame), vector(t, "N1")); got != 204 {
+			if got := i.post(headers("Logplex-Drain-Token", token, "Logplex-Frame-Id", frame), logplextest.Body(t, "N1")); got != 204 {
 				t.Errorf("%s: answered %d", frame, got)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 func gzipped(tb testing.TB, body []byte) []byte {
@@ -37,9 +38,9 @@ func gzipped(tb testing.TB, body []byte) []byte {
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	i, conn := start(t)
-	n1, n3, n4, x7 := vector(t, "N1"), vector(t, "N3"), vector(t, "N4"), vector(t, "X7")
+	n1, n3, n4, x7 := logplextest.Body(t, "N1"), logplextest.Body(t, "N3"), logplextest.Body(t, "N4"), logplextest.Body(t, "X7")
 	long := line(strings.Repeat("x", 10_000))
-	batch := vector(t, "N5") // an L10 and 1,024 frames of 100 bytes
+	batch := logplextest.Body(t, "N5") // an L10 and 1,024 frames of 100 bytes
 	for range 1024 {
 		batch = append(batch, line(strings.Repeat("x", 39))...)
 	}
@@ -83,10 +84,10 @@ func TestRequests(t *testing.T) {
 		{"R11 another type", headers("Content-Type", "text/plain"), n1, 415, nil},
 		{"R12 empty body", headers("Logplex-Msg-Count", "0"), nil, 204, nil},
 		{"R13 long line", headers(), long, 204, whole(long)},
-		{"R14 full batch", headers("Logplex-Msg-Count", "1025"), batch, 204, parts{string(vector(t, "N5")), string(batch[len(vector(t, "N5")):])}},
+		{"R14 full batch", headers("Logplex-Msg-Count", "1025"), batch, 204, parts{string(logplextest.Body(t, "N5")), string(batch[len(logplextest.Body(t, "N5")):])}},
 		{"R17 two good, one truncated", headers(), append(slices.Clip(n3), x7...), 204, parts{string(n3), string(x7)}},
 		{"N4 notice of loss", headers(), n4, 204, parts{string(n4[:146]), string(n4[146:])}},
-		{"N5 nothing but a notice", headers(), vector(t, "N5"), 204, whole(vector(t, "N5"))},
+		{"N5 nothing but a notice", headers(), logplextest.Body(t, "N5"), 204, whole(logplextest.Body(t, "N5"))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			drain := fmt.Sprintf("d.%d", n)
@@ -159,7 +160,7 @@ func TestOddBodies(t *testing.T) {
 		t.Run(c.vector, func(t *testing.T) {
 			var body []byte
 			for id := range strings.FieldsSeq(c.vector) {
-				body = append(body, vector(t, id)...)
+				body = append(body, logplextest.Body(t, id)...)
 			}
 			status, text, _, err := i.do(http.MethodPost, "/logs", headers("Logplex-Drain-Token", "d."+c.vector), bytes.NewReader(body))
 			if err != nil {
@@ -191,7 +192,7 @@ func TestClaimedLengthsTakeNoMemory(t *testing.T) {
 	i, _ := start(t)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if got := i.post(headers(), vector(t, "X6")); got != 400 {
+	if got := i.post(headers(), logplextest.Body(t, "X6")); got != 400 {
 		t.Errorf("a frame of ten gigabytes: answered %d", got)
 	}
 	for range 100 {
@@ -216,9 +217,9 @@ func TestShuttle(t *testing.T) {
 		body []byte
 		h    http.Header
 	}{
-		{"N23", vector(t, "N23"), h},
-		{"the same again", vector(t, "N23"), h},
-		{"another body", vector(t, "N24"), h},
+		{"N23", logplextest.Body(t, "N23"), h},
+		{"the same again", logplextest.Body(t, "N23"), h},
+		{"another body", logplextest.Body(t, "N24"), h},
 		{"5 MB", large, headers("X-Request-Id", "r2", "Logplex-Frame-Id", "-", "Logplex-Drain-Token", "-")},
 		{"5 MB again", large, headers("X-Request-Id", "r2", "Logplex-Frame-Id", "-", "Logplex-Drain-Token", "-")},
 		{"gzip", gzipped(t, large), headers("X-Request-Id", "r3", "Logplex-Frame-Id", "-", "Logplex-Drain-Token", "-", "Content-Encoding", "gzip")},
@@ -236,7 +237,7 @@ func TestShuttle(t *testing.T) {
 			t.Errorf("part %d has %d bytes", n, len(r.GetBody()))
 		}
 	}
-	want := bytes.Join([][]byte{vector(t, "N23"), vector(t, "N24"), large, large}, nil)
+	want := bytes.Join([][]byte{logplextest.Body(t, "N23"), logplextest.Body(t, "N24"), large, large}, nil)
 	if !bytes.Equal(joined, want) {
 		t.Errorf("stored %d bytes of %d", len(joined), len(want))
 	}
@@ -254,7 +255,7 @@ func TestFactsAreKept(t *testing.T) {
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	h := headers("X-Request-Id", "r1", "Traceparent", parent, "Tracestate", "vendor=1", "User-Agent", strings.Repeat("a", 300)+"\xff")
 	before := time.Now().UnixNano()
-	status, _, _, err := i.do(http.MethodPost, "/heroku/api/v1/drain/shop-1.eu?app=a\xff&env=x&env=y&other=z", h, bytes.NewReader(vector(t, "N1")))
+	status, _, _, err := i.do(http.MethodPost, "/heroku/api/v1/drain/shop-1.eu?app=a\xff&env=x&env=y&other=z", h, bytes.NewReader(logplextest.Body(t, "N1")))
 	if err != nil || status != 204 {
 		t.Fatal(status, err)
 	}
@@ -275,7 +276,7 @@ func TestFactsAreKept(t *testing.T) {
 		{"query", fmt.Sprint(r.GetQuery()), "map[env:x]"},
 		{"traceparent", r.GetTrace().GetTraceparent(), parent},
 		{"tracestate", r.GetTrace().GetTracestate(), "vendor=1"},
-		{"body", string(r.GetBody()), string(vector(t, "N1"))},
+		{"body", string(r.GetBody()), string(logplextest.Body(t, "N1"))},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %q, want %q", c.what, c.got, c.want)
@@ -300,7 +301,7 @@ func TestStrangeFrameIDs(t *testing.T) {
 		for range 2 {
 			h := headers("Logplex-Drain-Token", drain)
 			h["Logplex-Frame-Id"] = ids
-			if got := i.post(h, vector(t, "N1")); got != 204 {
+			if got := i.post(h, logplextest.Body(t, "N1")); got != 204 {
 				t.Errorf("%.20q: answered %d", ids, got)
 			}
 		}
@@ -357,7 +358,7 @@ func TestShortBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	body := vector(t, "N1")
+	body := logplextest.Body(t, "N1")
 	fmt.Fprintf(c, "POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s", basic(":"+secret), len(body)+1, body)
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)

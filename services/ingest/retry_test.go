@@ -16,6 +16,7 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // R2, R3: a retry is the same credential, drain token and frame id.
@@ -44,7 +45,7 @@ func TestRetriesAreStoredOnce(t *testing.T) {
 		{"request id of a frame known", headers("X-Request-Id", "1"), "N1", 0},
 	} {
 		before := len(stored(t, conn))
-		if got := i.post(c.h, vector(t, c.body)); got != 204 {
+		if got := i.post(c.h, logplextest.Body(t, c.body)); got != 204 {
 			t.Errorf("%s: answered %d", c.name, got)
 		}
 		if got := len(stored(t, conn)) - before; got != c.stored {
@@ -57,7 +58,7 @@ func TestRetriesAreStoredOnce(t *testing.T) {
 func TestRetryWithNewNotice(t *testing.T) {
 	t.Parallel()
 	i, conn := start(t)
-	notice, n1 := vector(t, "N5"), vector(t, "N1")
+	notice, n1 := logplextest.Body(t, "N5"), logplextest.Body(t, "N1")
 	later := bytes.Replace(notice, []byte(": 1 messages"), []byte(": 2 messages"), 1)
 	for _, body := range [][]byte{
 		n1,
@@ -86,7 +87,7 @@ func TestRetryWithNewNotice(t *testing.T) {
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	i, conn := start(t)
-	body := vector(t, "N5")
+	body := logplextest.Body(t, "N5")
 	for n := range 300 {
 		body = append(body, line(fmt.Sprintf("%d %s", n, strings.Repeat("x", 9000)))...)
 	}
@@ -126,15 +127,15 @@ func TestInstancesTellEachOther(t *testing.T) {
 	conn := connect(t, s, c)
 	one := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	other := run(t, open(t, ingest.Options{Config: c, Bus: connect(t, s, c)}))
-	if got := one.post(headers(), vector(t, "N3")); got != 204 {
+	if got := one.post(headers(), logplextest.Body(t, "N3")); got != 204 {
 		t.Fatalf("answered %d", got)
 	}
 	eventually(t, "the other instance knows", func() bool { return other.Remembered() == 1 })
-	if got := other.post(headers(), vector(t, "N3")); got != 204 {
+	if got := other.post(headers(), logplextest.Body(t, "N3")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 	// A retry may begin with a notice of what was lost meanwhile.
-	withNotice := append(vector(t, "N5"), vector(t, "N3")...)
+	withNotice := append(logplextest.Body(t, "N5"), logplextest.Body(t, "N3")...)
 	if got := other.post(headers("Logplex-Msg-Count", "3"), withNotice); got != 204 {
 		t.Errorf("answered %d", got)
 	}
@@ -146,7 +147,7 @@ func TestInstancesTellEachOther(t *testing.T) {
 	for _, r := range stored(t, conn) {
 		bodies = append(bodies, string(r.GetBody()))
 	}
-	if want := []string{string(vector(t, "N3")), string(vector(t, "N5"))}; fmt.Sprint(bodies) != fmt.Sprint(want) {
+	if want := []string{string(logplextest.Body(t, "N3")), string(logplextest.Body(t, "N5"))}; fmt.Sprint(bodies) != fmt.Sprint(want) {
 		t.Errorf("stored %q", bodies)
 	}
 	if first, second := one.Counts().Duplicates.Load(), other.Counts().Duplicates.Load(); first != 2 || second != 2 {
@@ -167,14 +168,14 @@ func TestLargeRetryAtAnotherInstance(t *testing.T) {
 		t.Fatalf("answered %d", got)
 	}
 	eventually(t, "the other instance knows", func() bool { return other.Remembered() == one.Remembered() })
-	if got := other.post(headers(), append(vector(t, "N5"), body...)); got != 204 {
+	if got := other.post(headers(), append(logplextest.Body(t, "N5"), body...)); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 	var joined []byte
 	for _, r := range stored(t, conn) {
 		joined = append(joined, r.GetBody()...)
 	}
-	if want := append(slices.Clip(body), vector(t, "N5")...); !bytes.Equal(joined, want) {
+	if want := append(slices.Clip(body), logplextest.Body(t, "N5")...); !bytes.Equal(joined, want) {
 		t.Errorf("stored %d bytes of %d", len(joined), len(want))
 	}
 }
@@ -207,7 +208,7 @@ func TestRestartRemembersWhatIsOnTheBus(t *testing.T) {
 	const drains = 8 // enough for both shards
 	post := func(i *instance) {
 		for n := range drains {
-			if got := i.post(headers("Logplex-Drain-Token", fmt.Sprintf("d.%d", n)), vector(t, "N1")); got != 204 {
+			if got := i.post(headers("Logplex-Drain-Token", fmt.Sprintf("d.%d", n)), logplextest.Body(t, "N1")); got != 204 {
 				t.Fatalf("answered %d", got)
 			}
 		}
@@ -349,7 +350,7 @@ func TestRequestsThatWereNotTaken(t *testing.T) {
 	if got := i.post(headers("Logplex-Frame-Id", "1"), body); got != 503 { // stalls
 		t.Errorf("answered %d", got)
 	}
-	small := vector(t, "N1")
+	small := logplextest.Body(t, "N1")
 	if got := i.post(headers("Logplex-Frame-Id", "2"), small); got != 503 {
 		t.Errorf("answered %d", got)
 	}
@@ -374,7 +375,7 @@ func TestServerThatStops(t *testing.T) {
 	port := s.Addr().(*net.TCPAddr).Port
 	s.Shutdown()
 	s.WaitForShutdown()
-	body := vector(t, "N1")
+	body := logplextest.Body(t, "N1")
 	for range 2 {
 		if got := i.post(headers(), body); got != 503 {
 			t.Errorf("answered %d while the server is away", got)
@@ -423,7 +424,7 @@ func TestUnhealthy(t *testing.T) {
 	for range cap(healthy) {
 		healthy <- context.DeadlineExceeded
 	}
-	if got := i.post(headers(), vector(t, "N1")); got != 503 {
+	if got := i.post(headers(), logplextest.Body(t, "N1")); got != 503 {
 		t.Errorf("answered %d while the disk is full", got)
 	}
 	if got := len(stored(t, conn)); got != 0 {
@@ -433,7 +434,7 @@ func TestUnhealthy(t *testing.T) {
 		<-healthy
 	}
 	healthy <- context.DeadlineExceeded // a short trouble is waited for
-	if got := i.post(headers(), vector(t, "N1")); got != 204 {
+	if got := i.post(headers(), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 }

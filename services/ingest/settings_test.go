@@ -24,6 +24,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -49,7 +50,7 @@ func TestMadeSecretIsKept(t *testing.T) {
 	if !regexp.MustCompile(`^[a-z0-9]{32}$`).MatchString(made) {
 		t.Errorf("made %q", made)
 	}
-	if got := first.post(headers("Authorization", basic(u.User.String())), vector(t, "N1")); got != 204 {
+	if got := first.post(headers("Authorization", basic(u.User.String())), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("answered %d", got)
 	}
 	if r := stored(t, conn); len(r) != 1 || r[0].GetCredential() != config.DefaultCredential {
@@ -229,7 +230,7 @@ func TestReload(t *testing.T) {
 		{"/logs", "fresh", "N1", 404},
 		{"/new", "fresh", "N3", 413},
 	} {
-		if got := post(c.path, c.secret, vector(t, c.body)); got != c.status {
+		if got := post(c.path, c.secret, logplextest.Body(t, c.body)); got != c.status {
 			t.Errorf("%s with %s: answered %d", c.path, c.secret, got)
 		}
 	}
@@ -245,7 +246,7 @@ func TestReload(t *testing.T) {
 	if _, err := i.Reload(c); err == nil {
 		t.Error("a configuration without credentials is taken")
 	}
-	if got := post("/new", "fresh", vector(t, "N1")); got != 204 {
+	if got := post("/new", "fresh", logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("answered %d after a reload that failed", got)
 	}
 }
@@ -296,7 +297,7 @@ func TestTLS(t *testing.T) {
 	roots.AppendCertsFromPEM(pem)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.DrainURL(true), strings.NewReader(string(vector(t, "N1"))))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.DrainURL(true), strings.NewReader(string(logplextest.Body(t, "N1"))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,9 +333,9 @@ func TestCountsAreExported(t *testing.T) {
 	}
 	i := run(t, opened)
 	for _, id := range []string{"N3", "N3", "X1"} {
-		i.post(headers(), vector(t, id))
+		i.post(headers(), logplextest.Body(t, id))
 	}
-	i.post(headers("Authorization", "-"), vector(t, "N3"))
+	i.post(headers("Authorization", "-"), logplextest.Body(t, "N3"))
 	page := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	for _, want := range []string{

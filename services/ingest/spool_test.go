@@ -17,6 +17,7 @@ import (
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // outage is a NATS server that can be away.
@@ -91,7 +92,7 @@ func TestSpoolTakesWhatTheBusDoesNot(t *testing.T) {
 	c := spooling(t, o)
 	conn := connect(t, o.ns, c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
-	body := vector(t, "N1")
+	body := logplextest.Body(t, "N1")
 	if got := i.post(headers("Logplex-Frame-Id", "a"), body); got != 204 {
 		t.Errorf("answered %d before", got)
 	}
@@ -141,7 +142,7 @@ func TestSpoolOutlivesIngest(t *testing.T) {
 		}
 	}
 	o.begin()
-	if got := i.post(headers("Logplex-Frame-Id", "d"), vector(t, "N1")); got != 204 {
+	if got := i.post(headers("Logplex-Frame-Id", "d"), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("d: answered %d", got)
 	}
 	if err := i.stop(); err != nil {
@@ -150,10 +151,10 @@ func TestSpoolOutlivesIngest(t *testing.T) {
 	o.end()
 	conn = connected(t, o.ns, c)
 	i = run(t, open(t, ingest.Options{Config: c, Bus: conn}))
-	if got := i.post(headers("Logplex-Frame-Id", "c"), vector(t, "N1")); got != 204 || i.Counts().Duplicates.Load() != 1 {
+	if got := i.post(headers("Logplex-Frame-Id", "c"), logplextest.Body(t, "N1")); got != 204 || i.Counts().Duplicates.Load() != 1 {
 		t.Errorf("a retry of what is in the spool: answered %d, %d duplicates", got, i.Counts().Duplicates.Load())
 	}
-	if got := i.post(headers("Logplex-Frame-Id", "e"), vector(t, "N1")); got != 204 {
+	if got := i.post(headers("Logplex-Frame-Id", "e"), logplextest.Body(t, "N1")); got != 204 {
 		t.Errorf("e: answered %d", got)
 	}
 	widen(t, conn)
@@ -174,7 +175,7 @@ func TestStopWithTheBusAway(t *testing.T) {
 	o.begin()
 	answers := make(chan int)
 	for n := range 8 {
-		go func() { answers <- i.post(headers("Logplex-Frame-Id", fmt.Sprint(n)), vector(t, "N1")) }()
+		go func() { answers <- i.post(headers("Logplex-Frame-Id", fmt.Sprint(n)), logplextest.Body(t, "N1")) }()
 	}
 	eventually(t, "all have come", func() bool { return i.Counts().Requests.Load() == 8 })
 	if err := i.stop(); err != nil {

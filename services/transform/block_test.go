@@ -18,6 +18,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 const received = 1_714_564_800_000_000_000
@@ -371,7 +372,7 @@ func TestNothingIsAllocatedForALine(t *testing.T) {
 	other := func(r *drainlinev1.Request) { change(r); r.DrainToken = "d.2" }
 	limited := func(r *drainlinev1.Request) { r.DrainToken, r.Facts.Apps = "", []string{"one", "shop"} }
 	const line = "<190>1 2024-05-01T12:00:00.5+00:00 shop app web.1 - hello"
-	loss := strings.TrimPrefix(string(vectors(t)["N5"]), "155 ")
+	loss := strings.TrimPrefix(string(logplextest.Body(t, "N5")), "155 ")
 	b := block(slices.Repeat([]*drainlinev1.Request{
 		request(nil, line, loss), request(change, line), request(other, line), request(limited, line),
 		envelopes(change, `{"event":{"a":1},"fields":{"x":1}}{"event":"text","host":"h"}`), rawLines(change, "one\ntwo"),

@@ -11,6 +11,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // listing are settings with some drains listed, for destinations splunk and other.
@@ -115,7 +116,7 @@ func TestWhatADrainSays(t *testing.T) {
 // The demonstration of issue 3: what a drain URL for Splunk says in its query.
 func TestRouterLineWithTheQueryOfASplunkDrain(t *testing.T) {
 	r := request(defaults(&drainlinev1.Defaults{Host: "checkout.herokuapp.com", Source: "checkout", Sourcetype: "heroku"}))
-	r.Door, r.Body = drainlinev1.Door_DOOR_HEC, vectors(t)["N6"]
+	r.Door, r.Body = drainlinev1.Door_DOOR_HEC, logplextest.Body(t, "N6")
 	e := events(t, transformedBy(t, listing(t), block(r)), "splunk")
 	if len(e) != 1 || e[0].TimeNS != 1714564800_223456000 || e[0].Kind != "router" ||
 		e[0].Host != "checkout.herokuapp.com" || e[0].Source != "checkout" || e[0].Sourcetype != "heroku" {

@@ -1,36 +1,13 @@
 package transform
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
-
-// vectors are the bodies that package logplex is tested with.
-func vectors(t *testing.T) map[string][]byte {
-	t.Helper()
-	content, err := os.ReadFile(filepath.FromSlash("../internal/logplex/testdata/vectors.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []struct {
-		ID   string `json:"id"`
-		Body []byte `json:"b64"`
-	}
-	if err := json.Unmarshal(content, &list); err != nil {
-		t.Fatal(err)
-	}
-	bodies := map[string][]byte{}
-	for _, v := range list {
-		bodies[v.ID] = v.Body
-	}
-	return bodies
-}
 
 // Lines that report loss are forwarded as any other, and what they report is counted for
 // the app, or else the drain or the credential.
@@ -43,9 +20,9 @@ func TestLossIsCounted(t *testing.T) {
 		events int
 		want   []lost
 	}{
-		{"N4", nil, vectors(t)["N4"], 2, []lost{{"d.1", "L10", 3}}},
-		{"N5", nil, vectors(t)["N5"], 1, []lost{{"d.1", "L10", 1}}},
-		{"N24", shuttle, vectors(t)["N24"], 1, []lost{{"default", "L13", 7}}},
+		{"N4", nil, logplextest.Body(t, "N4"), 2, []lost{{"d.1", "L10", 3}}},
+		{"N5", nil, logplextest.Body(t, "N5"), 1, []lost{{"d.1", "L10", 1}}},
+		{"N24", shuttle, logplextest.Body(t, "N24"), 1, []lost{{"default", "L13", 7}}},
 		{
 			"both of log-shuttle's", shuttle,
 			frame("<172>1 - heroku token log-shuttle - - Error L12: 5 messages dropped since x", "<172>1 - heroku token log-shuttle - - Error L13: 2 messages lost since x"),
@@ -56,7 +33,7 @@ func TestLossIsCounted(t *testing.T) {
 			"an app that prints one", nil, frame("<190>1 - host app web.1 - Error L10 (output buffer overflow): 3 messages dropped since x"),
 			1, nil,
 		},
-		{"of an app", func(r *drainlinev1.Request) { r.Facts.PathApp = "shop" }, vectors(t)["N5"], 1, []lost{{"shop", "L10", 1}}},
+		{"of an app", func(r *drainlinev1.Request) { r.Facts.PathApp = "shop" }, logplextest.Body(t, "N5"), 1, []lost{{"shop", "L10", 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.change)
@@ -72,7 +49,7 @@ func TestLossIsCounted(t *testing.T) {
 // The side that ships a line also counts it.
 func TestLossOfAnotherIsNotCounted(t *testing.T) {
 	r := request(nil)
-	r.Body = vectors(t)["N4"]
+	r.Body = logplextest.Body(t, "N4")
 	s := listing(t, config.Drain{Token: "d.1", Until: at(t, "2024-05-01T00:00:00Z")})
 	if got := transformedBy(t, s, block(r)).Counts; got != (counts{After: 2}) {
 		t.Errorf("%+v", got)

@@ -18,6 +18,7 @@ import (
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/bustest"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -247,7 +248,7 @@ func TestReloadChangesDrains(t *testing.T) {
 	}
 	commit()
 	both := numbered(2)
-	both.Requests = append(both.Requests, request(nil, "<190>1 2020-01-01T00:00:00Z host app web.1 - old", string(vectors(t)["N4"][4:146])))
+	both.Requests = append(both.Requests, request(nil, "<190>1 2020-01-01T00:00:00Z host app web.1 - old", string(logplextest.Body(t, "N4")[4:146])))
 	r.publish(t, sealed(t, both))
 	r.AwaitMessages(r.conn, r.conn.Names().EventsStream("other"), 2)
 	r.AwaitMessages(r.conn, r.conn.Names().RawStream("s0"), 0)

@@ -49,6 +49,20 @@ func (b *bus) messages(stream string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
+// waiting has ingest store blocks for transforms that come later, and that lose what
+// they hold after a while. It returns their settings.
+func (b *bus) waiting(url string, blocks int, wait time.Duration) (settings []string, ingest *process) {
+	b.t.Helper()
+	b.queue("drainline_raw_s0", "drainline.raw.s0", 1<<20, time.Minute)
+	b.durable("drainline_raw_s0", "transform", wait)
+	settings = append(to("http://127.0.0.1:1"), "bus.url="+url)
+	ingest = service(b.t, "ingest", settings...).start(b.t).ready()
+	for n := range blocks {
+		mustPost(b.t, ingest.drainURL(secret), numberedFrame(n), "Logplex-Frame-Id", strconv.Itoa(n))
+	}
+	return settings, ingest
+}
+
 // Transform is killed after it has stored what blocks became, and before it could
 // acknowledge any: the server takes no acks of it. The next one does the blocks again,
 // and what they become is stored once.
@@ -59,13 +73,7 @@ func TestTransformIsKilledBetweenPublishAndAck(t *testing.T) {
 	nats, url := startNATS(t, `authorization {users: [{user: "u", password: "p", permissions: {publish: {deny: [`+acks+`]}}}]}
 no_auth_user: "u"`)
 	b := lookAt(t, url)
-	b.queue("drainline_raw_s0", "drainline.raw.s0", 1<<20, time.Minute)
-	b.durable("drainline_raw_s0", "transform", 2*time.Second)
-	settings := append(to("http://127.0.0.1:1"), "bus.url="+url)
-	ingest := service(t, "ingest", settings...).start(t).ready()
-	for n := range blocks {
-		mustPost(t, ingest.drainURL(secret), numberedFrame(n), "Logplex-Frame-Id", strconv.Itoa(n))
-	}
+	settings, _ := b.waiting(url, blocks, 2*time.Second)
 
 	killed := service(t, "transform", settings...).start(t).ready()
 	eventually(t, "all is published", func() bool { return b.messages("drainline_events_splunk") == blocks })
@@ -133,13 +141,7 @@ func TestABlockThatKills(t *testing.T) {
 	const blocks, deaths = 5, 30
 	_, url := startNATS(t, "")
 	b := lookAt(t, url)
-	b.queue("drainline_raw_s0", "drainline.raw.s0", 1<<20, time.Minute)
-	b.durable("drainline_raw_s0", "transform", 500*time.Millisecond)
-	settings := append(to("http://127.0.0.1:1"), "bus.url="+url)
-	ingest := service(t, "ingest", settings...).start(t).ready()
-	for n := range blocks {
-		mustPost(t, ingest.drainURL(secret), numberedFrame(n), "Logplex-Frame-Id", strconv.Itoa(n))
-	}
+	settings, ingest := b.waiting(url, blocks, 500*time.Millisecond)
 	mustPost(t, ingest.drainURL(secret), frame("drainline: crash here\n"), "Logplex-Frame-Id", "deadly")
 
 	mortal := service(t, "transform", settings...)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // ordinaryPrefix leaves out what Heroku's scanner takes for a length because
@@ -102,7 +103,7 @@ func agreeOnHeader(t interface {
 }
 
 func FuzzAgainstHeroku(f *testing.F) {
-	for _, v := range vectors(f) {
+	for _, v := range logplextest.Vectors(f) {
 		f.Add(v.Body)
 	}
 

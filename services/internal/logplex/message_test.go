@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 // show writes a message in one line: facility.severity time host app proc msgid text.
@@ -140,7 +141,7 @@ func TestVectorsParse(t *testing.T) {
 		{"X20", `23.6 2024-05-01T12:00:00.123456 "host" "app" "web.1" "-" "83 <190>1 2024-05-01T12:00:00Z host app web.1 - forged"`},
 	}
 	for _, tt := range tests {
-		s := logplex.Scan(vectorBody(t, tt.id))
+		s := logplex.Scan(logplextest.Body(t, tt.id))
 		if !s.Next() {
 			t.Fatalf("%s: %v", tt.id, s.Err())
 		}
@@ -212,7 +213,7 @@ func plainParse(frame []byte, sd logplex.SD) (logplex.Message, bool) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, v := range vectors(f) {
+	for _, v := range logplextest.Vectors(f) {
 		s := logplex.Scan(v.Body)
 		for s.Next() {
 			f.Add(s.Frame(), true)
@@ -285,7 +286,7 @@ func TestAppendFrameWritesWhatLogplexWrites(t *testing.T) {
 	ts := time.Date(2024, 5, 1, 12, 0, 0, 123456000, time.UTC)
 
 	got := logplex.AppendFrame(nil, 190, ts, "host", "app", "web.1", "hello\n")
-	if want := vectorBody(t, "N1"); !bytes.Equal(got, want) {
+	if want := logplextest.Body(t, "N1"); !bytes.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 

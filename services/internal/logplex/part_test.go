@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 func TestSplit(t *testing.T) {
@@ -114,7 +115,7 @@ func trimLineEnds(b []byte) []byte {
 func TestPartsOfWhatLogplexSendsAreTheBodyToTheByte(t *testing.T) {
 	t.Parallel()
 
-	body := bytes.Repeat(slices.Concat(vectorBody(t, "N15"), vectorBody(t, "N4")), 50)
+	body := bytes.Repeat(slices.Concat(logplextest.Body(t, "N15"), logplextest.Body(t, "N4")), 50)
 
 	for limit := 150; limit < 2*len(body); limit = limit*2 + 1 {
 		var joined []byte
@@ -137,9 +138,9 @@ func TestLeadingL10(t *testing.T) {
 	t.Parallel()
 
 	var (
-		notice = string(vectorBody(t, "N5"))
-		other  = string(vectorBody(t, "N1"))
-		n4     = string(vectorBody(t, "N4"))
+		notice = string(logplextest.Body(t, "N5"))
+		other  = string(logplextest.Body(t, "N1"))
+		n4     = string(logplextest.Body(t, "N4"))
 	)
 
 	tests := []struct {

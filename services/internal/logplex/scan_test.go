@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 )
 
 func frames(body []byte) (found [][]byte, offset int, err *logplex.FramingError) {
@@ -130,7 +131,7 @@ func TestScanStaysAtItsEnd(t *testing.T) {
 
 //nolint:paralleltest // AllocsPerRun counts what the whole process allocates.
 func TestGoodInputDoesNotAllocate(t *testing.T) {
-	body := bytes.Repeat(vectorBody(t, "N10"), 20)
+	body := bytes.Repeat(logplextest.Body(t, "N10"), 20)
 	good := 0
 
 	allocs := testing.AllocsPerRun(20, func() {
@@ -179,7 +180,7 @@ func plainFrames(body string) (found []string, rest string) {
 }
 
 func FuzzScan(f *testing.F) {
-	for _, v := range vectors(f) {
+	for _, v := range logplextest.Vectors(f) {
 		f.Add(v.Body)
 		f.Add(append(slices.Clone(v.Body), "\r\n5 hello\n"...))
 	}

@@ -16,6 +16,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/format"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
@@ -51,26 +52,14 @@ func line(text string) *event.Event {
 	return frameEvent(logplex.AppendFrame(nil, 190, at, "host", "app", "web.1", text+"\n"), logplex.SDNever)
 }
 
-type vector struct {
-	ID   string `json:"id"`
-	Body []byte `json:"b64"`
-}
-
-func vectors(tb testing.TB) []vector {
+// vectors are the bodies that senders send.
+func vectors(tb testing.TB) []logplextest.Vector {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.FromSlash("../../../internal/logplex/testdata/vectors.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var vs []vector
-	if err := json.Unmarshal(data, &vs); err != nil {
-		tb.Fatal(err)
-	}
-	return slices.DeleteFunc(vs, func(v vector) bool { return !strings.HasPrefix(v.ID, "N") })
+	return slices.DeleteFunc(logplextest.Vectors(tb), func(v logplextest.Vector) bool { return !strings.HasPrefix(v.ID, "N") })
 }
 
 // events are those of a vector. Three come from senders that write STRUCTURED-DATA.
-func (v vector) events() []*event.Event {
+func events(v logplextest.Vector) []*event.Event {
 	sd := logplex.SDNever
 	if slices.Contains([]string{"N23", "N24", "N26"}, v.ID) {
 		sd = logplex.SDAlways
@@ -89,7 +78,7 @@ func samples(tb testing.TB) []sample {
 	tb.Helper()
 	var all []sample
 	for _, v := range vectors(tb) {
-		for i, e := range v.events() {
+		for i, e := range events(v) {
 			all = append(all, sample{fmt.Sprintf("%s.%d", v.ID, i+1), e})
 		}
 	}
@@ -195,7 +184,7 @@ func TestSplunkRawIsWhatSplunkBreaks(t *testing.T) {
 	compared := 0
 	for _, v := range vectors(t) {
 		var want []string
-		for _, e := range v.events() {
+		for _, e := range events(v) {
 			body, _, ok := format.Append(nil, config.FormatSplunkRaw, e)
 			if !ok {
 				t.Fatalf("%s: a frame stays", v.ID)
@@ -203,7 +192,7 @@ func TestSplunkRawIsWhatSplunkBreaks(t *testing.T) {
 			for line := range hec.Lines(body) {
 				want = append(want, string(line))
 			}
-			if !bytes.HasSuffix(e.Frame, []byte("\n")) && len(v.events()) > 1 {
+			if !bytes.HasSuffix(e.Frame, []byte("\n")) && len(events(v)) > 1 {
 				want = nil
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
@@ -42,8 +43,8 @@ func TestLongNamesAreNone(t *testing.T) {
 //nolint:paralleltest // AllocsPerRun counts what the whole process allocates.
 func TestClassifyDoesNotAllocate(t *testing.T) {
 	var messages []logplex.Message
-	for _, v := range vectors(t) {
-		messages = append(messages, v.messages()...)
+	for _, v := range logplextest.Vectors(t) {
+		messages = append(messages, messagesOf(v)...)
 	}
 
 	long := strings.Repeat("x", 500)
@@ -119,8 +120,8 @@ func plainValue(text, key string, valid *regexp.Regexp) string {
 }
 
 func FuzzRouterLine(f *testing.F) {
-	for _, v := range vectors(f) {
-		for _, m := range v.messages() {
+	for _, v := range logplextest.Vectors(f) {
+		for _, m := range messagesOf(v) {
 			f.Add(string(m.Text))
 		}
 	}
@@ -145,8 +146,8 @@ func FuzzRouterLine(f *testing.F) {
 }
 
 func FuzzClassify(f *testing.F) {
-	for _, v := range vectors(f) {
-		for _, m := range v.messages() {
+	for _, v := range logplextest.Vectors(f) {
+		for _, m := range messagesOf(v) {
 			f.Add(m.Host, m.App, m.Proc, m.Text, m.Facility)
 		}
 	}
@@ -181,12 +182,12 @@ func FuzzClassify(f *testing.F) {
 
 func BenchmarkClassify(b *testing.B) {
 	for _, id := range []string{"N1", "N6", "N8", "N10", "N12", "N14"} {
-		for _, v := range vectors(b) {
+		for _, v := range logplextest.Vectors(b) {
 			if v.ID != id {
 				continue
 			}
 
-			m := v.messages()[0]
+			m := messagesOf(v)[0]
 
 			b.Run(id+"_"+string(heroku.Classify(&m).Kind), func(b *testing.B) {
 				b.ReportAllocs()

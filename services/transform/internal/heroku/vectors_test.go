@@ -1,7 +1,6 @@
 package heroku_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,34 +8,13 @@ import (
 	"testing"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
 
-// vector is a Logplex body; what its frames mean is in testdata/vectors.golden.
-type vector struct {
-	ID   string `json:"id"`
-	Body []byte `json:"b64"`
-}
-
-func vectors(tb testing.TB) []vector {
-	tb.Helper()
-
-	data, err := os.ReadFile(filepath.FromSlash("../../../internal/logplex/testdata/vectors.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	var vs []vector
-	if err := json.Unmarshal(data, &vs); err != nil {
-		tb.Fatal(err)
-	}
-
-	return vs
-}
-
-// messages returns the good messages of a vector. Three of the vectors come from
+// messagesOf returns the good messages of a vector. Three of the vectors come from
 // senders that write STRUCTURED-DATA.
-func (v vector) messages() []logplex.Message {
+func messagesOf(v logplextest.Vector) []logplex.Message {
 	sd := logplex.SDNever
 
 	switch v.ID {
@@ -94,8 +72,8 @@ func TestVectors(t *testing.T) {
 
 	var got []string
 
-	for _, v := range vectors(t) {
-		for i, m := range v.messages() {
+	for _, v := range logplextest.Vectors(t) {
+		for i, m := range messagesOf(v) {
 			got = append(got, fmt.Sprintf("%-4s %d %s", v.ID, i+1, show(heroku.Classify(&m))))
 		}
 	}

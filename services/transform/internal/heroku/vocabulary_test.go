@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/services/internal/logplex"
+	"github.com/drainline/drainline/services/internal/logplex/logplextest"
 	"github.com/drainline/drainline/services/transform/internal/fields"
 	"github.com/drainline/drainline/services/transform/internal/heroku"
 )
@@ -35,8 +36,8 @@ func samples(tb testing.TB) []*sample {
 	for _, frame := range golden(tb, "samples.txt") {
 		messages = append(messages, parse(tb, frame))
 	}
-	for _, v := range vectors(tb) {
-		messages = append(messages, v.messages()...)
+	for _, v := range logplextest.Vectors(tb) {
+		messages = append(messages, messagesOf(v)...)
 	}
 	all := make([]*sample, len(messages))
 	for i, m := range messages {
