@@ -344,21 +344,80 @@ var RedactPresets = []string{
 	"query_values", "url_password",
 }
 
-// Destination is one Splunk HTTP Event Collector.
+// Destination is where events go, with a stream of its own: by Type a Splunk HTTP
+// Event Collector, alone or as several endpoints of a cluster, or nowhere.
 type Destination struct {
-	URLs        []string      `koanf:"urls"`
-	Token       Secret        `koanf:"token"`
-	TokenFile   string        `koanf:"token_file"`
-	When        string        `koanf:"when"`
-	Format      string        `koanf:"format"`
-	MaxBytes    Bytes         `koanf:"max_bytes"`
-	Gzip        bool          `koanf:"gzip"`
-	Timeout     time.Duration `koanf:"timeout"`
-	Batch       Batch         `koanf:"batch"`
-	Concurrency Concurrency   `koanf:"concurrency"`
-	Retry       Retry         `koanf:"retry"`
-	TLS         ClientTLS     `koanf:"tls"`
+	Type           string        `koanf:"type"`
+	URLs           []string      `koanf:"urls"`
+	Token          Secret        `koanf:"token"`
+	TokenFile      string        `koanf:"token_file"`
+	When           string        `koanf:"when"`
+	Endpoint       string        `koanf:"endpoint"`
+	Format         string        `koanf:"format"`
+	IndexedFields  []string      `koanf:"indexed_fields"`
+	Indexes        []string      `koanf:"indexes"`
+	OnUnknownIndex string        `koanf:"on_unknown_index"`
+	FallbackIndex  string        `koanf:"fallback_index"`
+	MaxEvent       Bytes         `koanf:"max_event"`
+	OnLargeEvent   string        `koanf:"on_large_event"`
+	MaxBytes       Bytes         `koanf:"max_bytes"`
+	WhenFull       string        `koanf:"when_full"`
+	Gzip           bool          `koanf:"gzip"`
+	GzipLevel      int           `koanf:"gzip_level"`
+	Timeout        time.Duration `koanf:"timeout"`
+	Batch          Batch         `koanf:"batch"`
+	Concurrency    Concurrency   `koanf:"concurrency"`
+	Retry          Retry         `koanf:"retry"`
+	RateLimit      RateLimit     `koanf:"rate_limit"`
+	Ack            string        `koanf:"ack"`
+	AckTimeout     time.Duration `koanf:"ack_timeout"`
+	Proxy          Secret        `koanf:"proxy"`
+	Health         Health        `koanf:"health"`
+	TLS            ClientTLS     `koanf:"tls"`
 }
+
+// What a destination is, the words of Destination.Type.
+const (
+	TypeSplunkHEC = "splunk_hec"
+	TypeDiscard   = "discard"
+)
+
+// The endpoints of HEC, the words of Destination.Endpoint.
+const (
+	EndpointEvent = "event"
+	EndpointRaw   = "raw"
+)
+
+// What becomes of events for an index that is not among Destination.Indexes, or
+// that Splunk refuses, the words of Destination.OnUnknownIndex.
+const (
+	IndexSend     = "send"
+	IndexFallback = "fallback"
+	IndexDead     = "dead"
+	IndexPark     = "park"
+)
+
+// What becomes of an event larger than Destination.MaxEvent, the words of
+// Destination.OnLargeEvent.
+const (
+	LargeTruncate = "truncate"
+	LargeDead     = "dead"
+)
+
+// What a destination does whose stream is full, the words of Destination.WhenFull.
+const (
+	FullBlock      = "block"
+	FullDropOldest = "drop_oldest"
+	FullDead       = "dead"
+)
+
+// Whether Splunk's indexer acknowledgement is waited for, the words of
+// Destination.Ack. Auto does where a token has it.
+const (
+	AckAuto = "auto"
+	AckOn   = "on"
+	AckOff  = "off"
+)
 
 // Batch bounds one HEC request.
 type Batch struct {
@@ -367,15 +426,32 @@ type Batch struct {
 	Linger    time.Duration `koanf:"linger"`
 }
 
-// Concurrency bounds the HEC requests in flight.
+// Concurrency bounds the HEC requests in flight: by Max, or Adaptive finds below it
+// what the destination takes.
 type Concurrency struct {
-	Max int `koanf:"max"`
+	Max      int  `koanf:"max"`
+	Adaptive bool `koanf:"adaptive"`
 }
 
-// Retry spaces the tries of a request that failed for a reason that may pass.
+// Retry spaces the tries of a request that failed for a reason that may pass. What
+// could not be delivered for GiveUpAfter is a dead letter; zero never gives up.
 type Retry struct {
-	Initial time.Duration `koanf:"initial"`
-	Max     time.Duration `koanf:"max"`
+	Initial     time.Duration `koanf:"initial"`
+	Max         time.Duration `koanf:"max"`
+	GiveUpAfter time.Duration `koanf:"give_up_after"`
+}
+
+// RateLimit bounds what goes out in a second; zero is no bound. Bytes are those of
+// requests before compression.
+type RateLimit struct {
+	Requests int   `koanf:"requests"`
+	Events   int   `koanf:"events"`
+	Bytes    Bytes `koanf:"bytes"`
+}
+
+// Health is how often each endpoint is asked for its health; zero is never.
+type Health struct {
+	Interval time.Duration `koanf:"interval"`
 }
 
 // ClientTLS is how a connection that Drainline opens is secured.
@@ -384,6 +460,7 @@ type ClientTLS struct {
 	CertFile           string `koanf:"cert_file"`
 	KeyFile            string `koanf:"key_file"`
 	ServerName         string `koanf:"server_name"`
+	MinVersion         string `koanf:"min_version"`
 	InsecureSkipVerify bool   `koanf:"insecure_skip_verify"`
 }
 

@@ -74,8 +74,6 @@ func isRefusal(c hec.Code) bool {
 	return false
 }
 
-func (e *RefusedError) tooLarge() bool { return e.Status == http.StatusRequestEntityTooLarge }
-
 // sentence says what was answered and, where that is clear, what to do about it.
 func sentence(base string, r *http.Response, a hec.Answer, unreadable error) error {
 	var said strings.Builder

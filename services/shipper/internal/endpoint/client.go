@@ -23,6 +23,29 @@ import (
 // path is where HEC takes envelopes.
 const path = "/services/collector/event"
 
+// Request is one HEC request. It is sent again as the same Request: then a URL is
+// preferred that has not failed it.
+type Request struct {
+	// Raw is for the raw endpoint, with Query (encoded) for its metadata.
+	Raw   bool
+	Query string
+	// Token in place of the destination's; empty is that one.
+	Token config.Secret
+	// Body as it is sent; Gzip says that it is compressed.
+	Body []byte
+	Gzip bool
+}
+
+// Receipt is what a collector answered that has taken every event of a request.
+type Receipt struct {
+	Answer hec.Answer
+	// Session is where the request's acknowledgement is to be asked for, by
+	// Answer.AckID; nil when nothing is to be waited for.
+	Session *Session
+	// Took is the time from the first byte sent to the answer.
+	Took time.Duration
+}
+
 // Options are what a client needs beside its destination's configuration.
 type Options struct {
 	// Channel is sent as X-Splunk-Request-Channel, a GUID. Tokens with indexer
@@ -85,22 +108,32 @@ func New(d *config.Destination, o Options) (*Client, error) {
 // Close closes idle connections, also those that are still to become idle.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// Turn is where a request starts in the list of URLs: each request one further.
-// Its n-th try goes to Turn + n.
-func (c *Client) Turn() uint64 { return c.turn.Add(1) }
+// Start begins to watch over the URLs, until Close.
+func (c *Client) Start() {}
 
-// Send posts one request to the URL whose turn it is and returns HEC's answer
-// when every event in it was accepted. Otherwise it fails with a *RetryError, a
+// Send posts one request to the URL that takes events and has the fewest in flight, and
+// returns when every event in it was accepted. Otherwise it fails with a *RetryError, a
 // *HoldError or a *RefusedError, or with ctx's error when ctx ended. When it
-// returns, body is free to be changed.
-func (c *Client) Send(ctx context.Context, turn uint64, body []byte, gzip bool) (hec.Answer, error) {
-	t := c.targets[turn%uint64(len(c.targets))]
-	answer, err := c.post(ctx, t, body, gzip)
+// returns, the body is free to be changed.
+func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
+	t := c.targets[c.turn.Add(1)%uint64(len(c.targets))]
+	answer, err := c.post(ctx, t, r.Body, r.Gzip)
 	if ctx.Err() != nil && err != nil {
-		return hec.Answer{}, fmt.Errorf("%s: %w", t.base, context.Cause(ctx))
+		return Receipt{}, fmt.Errorf("%s: %w", t.base, context.Cause(ctx))
 	}
 	t.watch.note(err, time.Now())
-	return answer, err
+	return Receipt{Answer: answer}, err
+}
+
+// Probe asks each URL, without an event, whether it would take events: HEC answers an
+// empty request with code 5 when its token is good. It returns nil when one would, else
+// why none does.
+func (c *Client) Probe(ctx context.Context) error {
+	_, err := c.post(ctx, c.targets[0], nil, false)
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Answer.Code == hec.NoData {
+		return nil
+	}
+	return err
 }
 
 // Healthy is nil while at least one URL takes events, else says why none does.

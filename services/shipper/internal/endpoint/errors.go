@@ -7,6 +7,9 @@ import (
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
+// Every is the number of events in a request, whatever it is.
+const Every = -1
+
 // RetryError says that a try failed for a reason that may pass by itself: the
 // network, a timeout, a busy or broken collector, a proxy that answers in its
 // stead. The same request is sent again.
@@ -14,15 +17,22 @@ type RetryError struct {
 	// After is how long the collector asked to be left alone, MaxRetryAfter at
 	// most; zero when it did not say.
 	After time.Duration
+	// Pressure says that less at once might have helped: 429, 503, a timeout.
+	Pressure bool
+	// Elsewhere says that another URL takes events: there is no need to wait.
+	Elsewhere bool
+	// Taken is how many events of the request, from its first, the collector may have
+	// taken even so; Every where it may have taken them all.
+	Taken int
 	Err   error
 }
 
 func (e *RetryError) Error() string { return e.Err.Error() }
 func (e *RetryError) Unwrap() error { return e.Err }
 
-// HoldError says that the collector takes nothing from this destination as it is
-// configured: its token, URL or certificate. Nothing is wrong with the events, so
-// they wait until somebody has put it right.
+// HoldError says that no URL takes anything from this destination as it is
+// configured: its token, its URLs or a certificate. Nothing is wrong with the events
+// and none was taken, so they wait until somebody has put it right.
 type HoldError struct{ Err error }
 
 func (e *HoldError) Error() string { return e.Err.Error() }
@@ -50,8 +60,23 @@ func (e *RefusedError) Error() string {
 // Reason is the refusal as the reason code of a dead letter: hec_<code>, or
 // hec_http_<status> where the status says it all.
 func (e *RefusedError) Reason() string {
-	if e.Answer.Code.Status() == e.Status && !e.tooLarge() {
+	if e.Answer.Code.Status() == e.Status && !e.TooLarge() {
 		return fmt.Sprintf("hec_%d", e.Answer.Code)
 	}
 	return fmt.Sprintf("hec_http_%d", e.Status)
+}
+
+// TooLarge says that the request has to be smaller (413).
+func (e *RefusedError) TooLarge() bool { return e.Status == 413 }
+
+// Event is the event that was refused, counted from 0; -1 where none is named.
+// Splunk counts from 0, but for an incorrect index from 1.
+func (e *RefusedError) Event() int {
+	if e.TooLarge() {
+		return -1
+	}
+	if e.Answer.Code == hec.IncorrectIndex && e.Answer.InvalidEvent >= 0 {
+		return e.Answer.InvalidEvent - 1
+	}
+	return e.Answer.InvalidEvent
 }
