@@ -63,8 +63,8 @@ func httpURL() kind {
 // collectorURLs are URLs of Splunks that take events, without the collector's
 // path, which Drainline adds.
 func collectorURLs() kind {
-	const rule = "a list of different HTTP or HTTPS URLs with a host and without user, query or fragment, at least one"
-	return listOf(rule, 1, func(s string) (string, bool) {
+	const rule = "a list of different HTTP or HTTPS URLs with a host and without user, query or fragment"
+	return listOf(rule, 0, func(s string) (string, bool) {
 		u, ok := parseURL(s, "http", "https")
 		return baseURL(u, collectorPath.ReplaceAllString(u.EscapedPath(), "")), ok
 	})
@@ -88,9 +88,24 @@ func natsURLs() kind {
 	})
 }
 
+// proxyURL is how a connection to an endpoint is made. It is a secret, since a proxy may want a
+// user and a password.
+func proxyURL() kind {
+	const rule = "none or the URL of a proxy, http://, https:// or socks5://, with a host and without path, query or fragment"
+	return secret(rule, func(s string) bool {
+		u, ok := parseURLWithUser(s, "http", "https", "socks5")
+		return s == ProxyNone || ok && strings.Trim(u.Path, "/") == ""
+	})
+}
+
 func parseURL(s string, schemes ...string) (*url.URL, bool) {
+	u, ok := parseURLWithUser(s, schemes...)
+	return u, ok && u.User == nil
+}
+
+func parseURLWithUser(s string, schemes ...string) (*url.URL, bool) {
 	u, err := url.Parse(s)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+	if err != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return &url.URL{}, false
 	}
 	if strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) || !isHost(u.Hostname()) {

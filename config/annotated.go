@@ -107,8 +107,8 @@ func (k key) sentences() string {
 	if !k.isSection() {
 		said = append(said, "Must be "+k.kind.rule+".")
 	}
-	if k.required && !k.kind.secret {
-		said = append(said, "Required.")
+	if need := k.need(); need != "" {
+		said = append(said, need)
 	}
 	if k.restart {
 		said = append(said, "A change needs a restart.")

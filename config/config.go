@@ -372,6 +372,7 @@ type Destination struct {
 	Ack            string        `koanf:"ack"`
 	AckTimeout     time.Duration `koanf:"ack_timeout"`
 	Proxy          Secret        `koanf:"proxy"`
+	ProxyFile      string        `koanf:"proxy_file"`
 	Health         Health        `koanf:"health"`
 	TLS            ClientTLS     `koanf:"tls"`
 }
@@ -418,6 +419,10 @@ const (
 	AckOn   = "on"
 	AckOff  = "off"
 )
+
+// ProxyNone is the word of Destination.Proxy for none at all. Empty is the one that
+// the environment names, if any.
+const ProxyNone = "none"
 
 // Batch bounds one HEC request.
 type Batch struct {

@@ -21,6 +21,7 @@ type key struct {
 	entries  string // of a list, in YAML: examples that the annotated file shows first
 	show     bool   // the annotated file shows the example, since the default alone would say nothing
 	required bool   // in every section with a name and every entry of a list
+	ofType   string // required only where the section's `type` is this
 	restart  bool   // read at start only, with everything below it
 }
 
@@ -33,6 +34,18 @@ func (k key) defaultValue() any {
 	}
 	v, _ := k.kind.parse(k.def) // a test holds every default to its own rule
 	return v
+}
+
+// need is a sentence that says when the key is required, or nothing.
+func (k key) need() string {
+	switch {
+	case !k.required || k.kind.secret:
+		return ""
+	case k.ofType != "":
+		return "Required with `type: " + k.ofType + "`."
+	default:
+		return "Required."
+	}
 }
 
 const (

@@ -90,6 +90,10 @@ func clientTLS(section, doc string) []key {
 			doc: "The name that the server's certificate must have, where it is not the host's.",
 		},
 		{
+			path: section + ".min_version", kind: tlsVersion(), def: tls12,
+			doc: "The oldest version of TLS that is spoken.",
+		},
+		{
 			path: section + ".insecure_skip_verify", kind: boolean(), def: off,
 			doc: "Takes any certificate. Whoever is on the way can then read and change everything: for trials only.",
 		},
@@ -108,6 +112,10 @@ func streamSize() kind { return sizeOrZero(minStream, maxStream) }
 const indexRule = "1 to 255 lower case letters, digits, _ and -, not beginning with -"
 
 func indexName() kind { return text(indexRule, index.MatchString) }
+
+func indexNames() kind {
+	return listOf("a list of different names of indexes, each of "+indexRule, 0, as(index.MatchString))
+}
 
 // words is text for people, such as a source.
 func words() kind {
@@ -156,6 +164,8 @@ var (
 	urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
 
 	fieldGlob = regexp.MustCompile(`^[A-Za-z0-9_.*-]{1,64}$`)
+
+	indexedGlob = regexp.MustCompile(`^[A-Za-z0-9_.:*-]{1,64}$`)
 
 	fieldName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 

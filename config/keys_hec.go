@@ -92,9 +92,8 @@ var hecKeys = slices.Concat(
 			example: "web",
 		},
 		{
-			path: tokens + ".*.indexes",
-			kind: listOf("a list of different names of indexes, each of "+indexRule, 0, as(index.MatchString)),
-			doc:  "The indexes that events may name. Empty is any.", example: "[web, web_errors]",
+			path: tokens + ".*.indexes", kind: indexNames(),
+			doc: "The indexes that events may name. Empty is any.", example: "[web, web_errors]",
 		},
 		{
 			path: tokens + ".*.source", kind: optional(words()),

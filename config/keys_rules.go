@@ -114,7 +114,9 @@ var ruleKeys = slices.Concat(
 		},
 		{
 			path: oneRule + ".set", kind: settings(), show: true,
-			doc:     "What the event gets in place of its own. `{{ }}` holds an expression; what comes to nothing changes nothing.",
+			doc: "What the event gets in place of its own. `{{ }}` holds an expression; what comes to nothing changes nothing. " +
+				"`token` is the name of one of ingest.hec.tokens, or a template such as '{{ credential }}', and the event is sent to Splunk " +
+				"with that token in place of the destination's.",
 			example: "{index: web, source: '{{ app }}/{{ process }}'}",
 		},
 	},
@@ -249,7 +251,7 @@ func isRuleName(s string) bool {
 }
 
 // settable are the keys of Rule.Set.
-var settable = []string{"host", "source", "sourcetype", "index", "time", "message"}
+var settable = []string{"host", "source", "sourcetype", "index", "time", "message", "token"}
 
 // settings are templates for what an event has exactly once.
 func settings() kind {

@@ -147,6 +147,24 @@ func choice(words ...string) kind {
 	return text(alternatives(words), func(s string) bool { return slices.Contains(words, s) })
 }
 
+// acknowledgement also takes what YAML 1.1 makes of on and off without quotes, as tools
+// speak it that make files out of templates.
+func acknowledgement() kind {
+	k := choice(AckAuto, AckOn, AckOff)
+	words := k.parse
+	k.parse = func(raw any) (any, bool) {
+		switch raw {
+		case true:
+			return AckOn, true
+		case false:
+			return AckOff, true
+		default:
+			return words(raw)
+		}
+	}
+	return k
+}
+
 func alternatives(words []string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
@@ -158,6 +176,20 @@ func duration(least, most time.Duration) kind {
 		parse: func(raw any) (any, bool) {
 			d, ok := toDuration(raw)
 			return d, ok && least <= d && d <= most
+		},
+	}
+}
+
+// durationOrZero is a duration that may be 0, which is never.
+func durationOrZero(least, most time.Duration) kind {
+	bounded := duration(least, most)
+	return kind{
+		rule: "0 or " + bounded.rule,
+		parse: func(raw any) (any, bool) {
+			if d, ok := toDuration(raw); ok && d == 0 {
+				return d, true
+			}
+			return bounded.parse(raw)
 		},
 	}
 }

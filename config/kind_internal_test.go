@@ -134,7 +134,7 @@ func TestCollectorURLs(t *testing.T) {
 		}
 	}
 	for _, in := range []string{
-		"", "splunk:8088", "//splunk", "https://", "https://:8088", "ftp://splunk", "https://u@splunk", "https://u:p@splunk",
+		"splunk:8088", "//splunk", "https://", "https://:8088", "ftp://splunk", "https://u@splunk", "https://u:p@splunk",
 		"https://splunk?a=b", "https://splunk?", "https://splunk#", "https://splunk:", "https://splunk:port", "https://splunk:70000",
 		"https://sp lunk", "https://a,https://a/", "https://a,",
 	} {
@@ -236,6 +236,59 @@ func TestTLSVersion(t *testing.T) {
 	for in, want := range map[any]bool{"1.2": true, 1.2: true, "1.3": true, 1.3: true, "1": false, 1: false, 1.1: false, "TLS 1.2": false, "": false} {
 		if got := tlsVersion().fits(in); got != want {
 			t.Errorf("%v fits: %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestProxyURL(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"none": true, "": true, "http://proxy": true, "http://proxy:3128": true, "https://proxy:3128/": true, "socks5://10.0.0.1:1080": true,
+		"http://user:p%40ss@proxy:3128": true, "HTTP://[::1]:3128": true, "http://user@proxy": true,
+		"None": false, "proxy:3128": false, "//proxy": false, "http://": false, "http://:3128": false, "http://proxy:": false,
+		"http://proxy:99999": false, "http://proxy/path": false, "http://proxy?a=b": false, "http://proxy#a": false,
+		"ftp://proxy": false, "socks4://proxy": false, "http://us er:a@proxy": false, "http://a, http://b": false, redacted: false,
+	} {
+		if got := proxyURL().fits(in); got != want {
+			t.Errorf("%q fits: %v, want %v", in, got, want)
+		}
+	}
+}
+
+// go-yaml speaks YAML 1.2, where on and off are text; others write what 1.1 makes of them.
+func TestAcknowledgement(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[any]string{"auto": AckAuto, "on": AckOn, "off": AckOff, true: AckOn, false: AckOff} {
+		if got, ok := acknowledgement().parse(in); !ok || got != want {
+			t.Errorf("%v is %v %v, want %s", in, got, ok, want)
+		}
+	}
+	for _, in := range []any{"", "On", "true", 1, nil} {
+		if got, ok := acknowledgement().parse(in); ok {
+			t.Errorf("%v is %v, want none", in, got)
+		}
+	}
+}
+
+func TestDurationOrZero(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[any]bool{
+		"0": true, 0: true, "0s": true, time.Duration(0): true, "1s": true, "1m": true, "61s": false, "999ms": false, "-1s": false, 5: false, "": false,
+	} {
+		if got := durationOrZero(time.Second, time.Minute).fits(in); got != want {
+			t.Errorf("%v fits: %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestIndexedGlob(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"*": true, "app": true, "heroku_*": true, "metric_name:*": true, "a.b-c": true, strings.Repeat("a", 64): true,
+		"": false, "a b": false, "ä": false, "a?": false, strings.Repeat("a", 65): false,
+	} {
+		if got := indexedGlob.MatchString(in); got != want {
+			t.Errorf("%q: %v, want %v", in, got, want)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func TestDefaults(t *testing.T) {
 	want := &config.Config{
 		Bus: config.Bus{
 			Prefix: "drainline", Replicas: 1, ConnectTimeout: 15 * time.Second,
+			TLS:      config.ClientTLS{MinVersion: "1.2"},
 			Raw:      config.RawStream{Shards: 1, OrderedShards: 1},
 			Dead:     config.DeadStream{MaxAge: 14 * 24 * time.Hour},
 			Embedded: config.Embedded{Dir: "drainline-data", Sync: "always"},
@@ -84,10 +85,16 @@ func TestDefaults(t *testing.T) {
 			},
 		},
 		Destinations: map[string]config.Destination{"splunk": {
-			URLs: []string{"https://splunk.example.com:8088"}, Token: "t0ken", Gzip: true, Timeout: 30 * time.Second,
+			Type: config.TypeSplunkHEC, URLs: []string{"https://splunk.example.com:8088"}, Token: "t0ken",
+			Endpoint: config.EndpointEvent, IndexedFields: []string{"*"}, OnUnknownIndex: config.IndexDead,
+			MaxEvent: 5e6, OnLargeEvent: config.LargeDead, WhenFull: config.FullBlock,
+			Gzip: true, GzipLevel: 1, Timeout: 30 * time.Second,
 			Batch:       config.Batch{MaxBytes: 1e6, MaxEvents: 10000, Linger: 200 * time.Millisecond},
-			Concurrency: config.Concurrency{Max: 8},
+			Concurrency: config.Concurrency{Max: 8, Adaptive: true},
 			Retry:       config.Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second},
+			Ack:         config.AckAuto, AckTimeout: 5 * time.Minute,
+			Health: config.Health{Interval: 10 * time.Second},
+			TLS:    config.ClientTLS{MinVersion: "1.2"},
 		}},
 		Inspector: config.Inspector{Listen: "127.0.0.1:8089", MaxEvents: 10000},
 		Telemetry: config.Telemetry{Logs: config.Logs{Level: "info", Format: "text"}},

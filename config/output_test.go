@@ -75,6 +75,7 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=t0ken",
 		"DRAINLINE_JOINS__SHOP__PRESET=java",
 		"DRAINLINE_REDACTION__KEY=0123456789abcdef",
+		"DRAINLINE_DESTINATIONS__SPLUNK__PROXY=http://proxy.example.com:3128",
 	}, splunk...)})
 	want.Drains = []config.Drain{{Token: "d.01234567-89ab-cdef-0123-456789abcdef"}}
 	examples := len(got.Rules) - 1
@@ -100,7 +101,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 	for _, want := range []string{
 		"| `ingest.hold` | a duration from 0s to 4.5s | `4s` | How long",
 		"| `DRAINLINE_INGEST__HOLD` |\n",
-		"| `destinations.<name>.urls` |",
+		"Required with `type: splunk_hec`. Example: `[https://splunk.example.com:8088]` | `DRAINLINE_DESTINATIONS__<NAME>__URLS` |\n",
 		"| `DRAINLINE_DESTINATIONS__<NAME>__BATCH__LINGER` |\n",
 		"## `drains[]`\n",
 		"| `drains[].app` | empty or 1 to 64 letters, digits and ._- | `\"\"` | The app that the drain belongs to. Example: `shop` |  |\n",
@@ -138,7 +139,8 @@ func TestPrint(t *testing.T) {
 		"    dir: $$$$ $${a} $\n",
 		"drains: []\n",
 		"    query_fields: [\"true\", \"1\"]\n",
-		"    urls: ['https://splunk']\n    token_file: " + token + "\n    when: \"\"\n    format: \"\"\n    max_bytes: 0\n",
+		"    urls: ['https://splunk']\n    token_file: " + token + "\n    when: \"\"\n    endpoint: event\n    format: \"\"\n",
+		"    ack: auto\n    ack_timeout: 5m\n    proxy: \"\"\n    proxy_file: \"\"\n    health:\n      interval: 10s\n",
 		"    batch:\n      max_bytes: 1MB\n      max_events: 10000\n      linger: 200ms\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -63,8 +63,8 @@ func (k key) referenceDefault() string {
 
 func (k key) referenceDoc() string {
 	doc := k.doc
-	if k.required && !k.kind.secret {
-		doc += " Required."
+	if need := k.need(); need != "" {
+		doc += " " + need
 	}
 	if needsRestart(k.path) {
 		doc += " A change needs a restart."

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // actions are the keys of a rule that do something.
@@ -23,9 +24,10 @@ func (r Rule) limitedTo() []string {
 // entry.
 func (d *draft) checkRules() {
 	d.checkOnce(rules, "name")
-	destinations := d.names("destinations")
+	destinations, tokens := d.names("destinations"), d.names(tokens)
 	for it := range d.entriesOf(rules) {
 		d.checkNames(it, "to", "a destination", destinations)
+		d.checkToken(it, tokens)
 		d.checkScope(it)
 		d.checkActions(it)
 		d.checkLimit(it)
@@ -40,6 +42,17 @@ func (d *draft) checkScope(it item) {
 			d.add(Problem{Path: it.path + ".apps", Value: app, Rule: "is not among the apps that its file is limited to", File: it.from})
 		}
 	}
+}
+
+// checkToken wants the name of a token. It repeats none: people may put the token itself.
+func (d *draft) checkToken(it item, known []string) {
+	set, _ := it.values["set"].(map[string]string)
+	name := set["token"]
+	if name == "" || strings.Contains(name, "{{") || slices.Contains(known, name) {
+		return
+	}
+	rule := "must be the name of one of ingest.hec.tokens, or a template such as {{ credential }}" + Nearest(name, known)
+	d.add(Problem{Path: it.path + ".set.token", Rule: rule, File: it.from})
 }
 
 func (d *draft) checkActions(it item) {

@@ -15,6 +15,7 @@ import (
 )
 
 const everyRuleKeyFile = `
+ingest: {hec: {tokens: {web: {token: b}}}}
 redaction: {key: 0123456789abcdef}
 unrouted: dead
 joins:
@@ -32,7 +33,7 @@ rules:
       kind == "app"
         && message matches "^\\S+ [$]{2}$"
     parse: '^(?P<verb>[A-Z]+) (?<path>\S+)$'
-    set: {host: a, source: '{{ process }}', sourcetype: "a: b", index: web, time: '{{ fields.ts }}', message: "one\ntwo"}
+    set: {host: a, source: '{{ process }}', sourcetype: "a: b", index: web, time: '{{ fields.ts }}', message: "one\ntwo", token: web}
     fields:
       add: {status: '{{ fields.status }}', team: "${TEAM}"}
       remove: [tmp_*, a b/c]
@@ -64,7 +65,7 @@ var everyRuleKey = []config.Rule{
 		Name: "every key", Apps: []string{"shop", "billing"}, When: "kind == \"app\"\n  && message matches \"^\\\\S+ [$]{2}$\"\n",
 		Parse: `^(?P<verb>[A-Z]+) (?<path>\S+)$`,
 		Set: map[string]string{
-			"host": "a", "source": "{{ process }}", "sourcetype": "a: b", "index": "web", "time": "{{ fields.ts }}", "message": "one\ntwo",
+			"host": "a", "source": "{{ process }}", "sourcetype": "a: b", "index": "web", "time": "{{ fields.ts }}", "message": "one\ntwo", "token": "web",
 		},
 		Fields: config.FieldChanges{
 			Add:    map[string]string{"status": "{{ fields.status }}", "team": "web"},
@@ -135,8 +136,12 @@ func printedFile(t *testing.T, c *config.Config) string {
 	if err := c.Print(&printed); err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(printed.String(), "key: '[redacted]'", "key: 0123456789abcdef", 1)
-	return write(t, t.TempDir(), "printed.yaml", strings.Replace(text, "token: '[redacted]'", "token: a", 1))
+	secrets := strings.NewReplacer(
+		"\n  key: '[redacted]'", "\n  key: 0123456789abcdef",
+		"\n        token: '[redacted]'", "\n        token: b",
+		"\n    token: '[redacted]'", "\n    token: a",
+	)
+	return write(t, t.TempDir(), "printed.yaml", secrets.Replace(printed.String()))
 }
 
 func TestPrintedRulesSayWhatIsSet(t *testing.T) {

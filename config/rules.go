@@ -1,22 +1,9 @@
 package config
 
 import (
-	"cmp"
-	"errors"
 	"slices"
 	"strings"
-	"time"
 )
-
-// RequireDestination returns an error that says what to set when there is no
-// destination. Which services need one is theirs to know.
-func (c *Config) RequireDestination() error {
-	if len(c.Destinations) > 0 {
-		return nil
-	}
-	return errors.New("there is no destination: set SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN, " +
-		"or name one under destinations in a configuration file")
-}
 
 // check holds the draft to the rules that concern more than one key, before
 // files of secrets are read.
@@ -26,23 +13,38 @@ func (d *draft) check() {
 			switch {
 			case inList(path): // checked where it was read
 			case k.kind.secret:
-				d.checkSecret(path, k.required)
-			case d.offline && path == establishedDestination+".urls" && !d.given(path):
+				d.checkSecret(path, d.requires(k, path))
+			case d.offline && path == establishedDestination+".urls" && !d.filled(path):
 				d.load(map[string]any{path: []string{placeholderURL}})
-			case k.required && !d.given(path):
+			case d.requires(k, path) && !d.filled(path):
 				d.add(Problem{Path: path, Rule: missing(path), File: d.namedBy(path)})
 			case strings.HasSuffix(path, "tls.cert_file"):
 				d.checkPair(path, strings.TrimSuffix(path, "cert_file")+"key_file")
 			}
 		}
 	}
-	d.checkRetries()
+	d.checkDestinations()
 	d.checkClientCAs()
 	d.checkIndexes()
 	d.checkDrains()
 	d.checkJoins()
 	d.checkRules()
 	d.checkRouting()
+}
+
+// requires tells whether somebody has to give a key. What a section with a wrong type needs
+// is not known.
+func (d *draft) requires(k key, path string) bool {
+	if !k.required || k.ofType == "" {
+		return k.required
+	}
+	is := join(parentOf(path), "type")
+	return d.koanf.Get(is) == k.ofType && !d.isWrong(is)
+}
+
+// isWrong tells whether somebody gave a value that breaks the key's rule.
+func (d *draft) isWrong(path string) bool {
+	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Path == path })
 }
 
 // given tells whether anybody gave a value, even a wrong one.
@@ -58,6 +60,8 @@ func (d *draft) filled(path string) bool {
 		return v != ""
 	case Secret:
 		return v != ""
+	case []string:
+		return len(v) > 0
 	default:
 		return d.given(path)
 	}
@@ -120,20 +124,6 @@ func (d *draft) checkIndexes() {
 		allowed, _ := d.koanf.Get(path + ".indexes").([]string)
 		if name != "" && len(allowed) > 0 && !slices.Contains(allowed, name) {
 			d.add(Problem{Path: path + ".index", Value: name, Rule: "must be one of indexes", File: d.from[path+".index"]})
-		}
-	}
-}
-
-func (d *draft) checkRetries() {
-	for _, retry := range d.paths(destination + ".retry") {
-		initial, okInitial := d.koanf.Get(retry + ".initial").(time.Duration)
-		longest, okLongest := d.koanf.Get(retry + ".max").(time.Duration)
-		if okInitial && okLongest && longest < initial {
-			d.add(Problem{
-				Path: retry + ".max", Value: formatDuration(longest),
-				Rule: "must not be below retry.initial, which is " + formatDuration(initial),
-				File: cmp.Or(d.from[retry+".max"], d.from[retry+".initial"]),
-			})
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	file := write(t, dir, "drainline.yaml", `
 destinations:
   inline: {urls: [https://a], token: hunter2}
-  file: {urls: [https://b], token_file: `+token+`}
+  file: {urls: [https://b], token_file: `+token+`, proxy: 'http://hunter2:hunter2-of-the-proxy@proxy'}
 ingest:
   logplex: {credentials: {team_a: {user: a, secret: hunter2, previous_secret: hunter2-once}}}
   hec: {tokens: {web: {token: hunter2-web}}}
@@ -100,6 +100,11 @@ func TestProblemsNeverPrintSecrets(t *testing.T) {
 		"in place of a drain":     "drains: [hunter2]",
 		"in place of the drains":  "drains: hunter2",
 		"the same HEC token":      "ingest: {hec: {tokens: {a: {token: hunter2}, b: {token: hunter2}}}}",
+		"a bad proxy":             "destinations: {a: {type: discard, proxy: 'a:hunter2@b'}}",
+		"a proxy with a path":     "destinations: {a: {type: discard, proxy: 'http://a:hunter2@b/c'}}",
+		"a proxy in a list":       "destinations: {a: {type: discard, proxy: ['http://a:hunter2@b']}}",
+		"a file of a proxy":       "destinations: {a: {type: discard, proxy_file: " + secret + "}}",
+		"the token of a rule":     "rules: [{name: a, set: {token: hunter2}}]",
 		"the same twice":          "ingest: {logplex: {credentials: {a: {secret: hunter2}, b: {secret: hunter2}}}}",
 	} {
 		t.Run(name, func(t *testing.T) {

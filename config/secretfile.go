@@ -41,7 +41,7 @@ func (d *draft) readSecretFile(k key, path, file string) {
 	line := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	value, ok := k.kind.parse(line)
 	switch {
-	case line == "" && k.required:
+	case line == "" && d.requires(k, path):
 		problem("is empty")
 	case !ok:
 		problem("must hold " + k.kind.rule)

@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-// Load reads the files. TLS 1.2 is the least that is spoken.
+// Load reads the files. TLS 1.2 is the least that is spoken, unless MinVersion says 1.3.
 func (c ClientTLS) Load() (*tls.Config, error) {
 	t := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
+		MinVersion:         minVersion(c.MinVersion),
 		ServerName:         c.ServerName,
 		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the operator's choice, for a Splunk with its own default certificate
 	}
@@ -33,10 +33,7 @@ func (c ServerTLS) Load() (*tls.Config, error) {
 	if err != nil || certificates == nil {
 		return nil, err
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates}
-	if c.MinVersion == tls13 {
-		t.MinVersion = tls.VersionTLS13
-	}
+	t := &tls.Config{MinVersion: minVersion(c.MinVersion), Certificates: certificates}
 	if t.ClientCAs, err = loadAuthorities("tls.client_ca_file", c.ClientCAFile); err != nil {
 		return nil, err
 	}
@@ -44,6 +41,13 @@ func (c ServerTLS) Load() (*tls.Config, error) {
 		t.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return t, nil
+}
+
+func minVersion(version string) uint16 {
+	if version == tls13 {
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
 }
 
 // loadAuthorities is nil without a file.

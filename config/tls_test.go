@@ -92,6 +92,36 @@ func TestServerTLSErrors(t *testing.T) {
 	}
 }
 
+func TestClientTLSVersion(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]uint16{"": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13} {
+		got, err := config.ClientTLS{MinVersion: version}.Load()
+		if err != nil || got.MinVersion != want {
+			t.Errorf("%q: %v, %v", version, got, err)
+		}
+	}
+}
+
+// A server that speaks TLS 1.2 only is none for a client that wants 1.3.
+func TestClientTLSRefusesOlderVersions(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t, t.TempDir(), "splunk.example.com")
+	server, err := config.ServerTLS{CertFile: cert, KeyFile: key}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.MaxVersion = tls.VersionTLS12
+	for version, ok := range map[string]bool{"1.2": true, "1.3": false} {
+		client, err := config.ClientTLS{CAFile: cert, ServerName: "splunk.example.com", MinVersion: version}.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := handshake(t, server, client); (err == nil) != ok {
+			t.Errorf("%s: the server's handshake ends with %v", version, err)
+		}
+	}
+}
+
 func otherKey(t *testing.T) string {
 	t.Helper()
 	_, key := certificate(t, t.TempDir(), "other.example.com")

@@ -22,6 +22,9 @@ type Batch struct {
 	Events      []Event
 	// Ack says that somebody waits to hear that the batch is settled.
 	Ack bool
+	// Token names the HEC token to send the events with in place of the destination's, empty
+	// for the destination's. It is never a secret.
+	Token string
 }
 
 // Origin is what the events of one request share.
@@ -74,6 +77,7 @@ const (
 	batchOrigins     = 6<<3 | bytes
 	batchEvents      = 7<<3 | bytes
 	batchAck         = 8<<3 | varint
+	batchToken       = 9<<3 | bytes
 
 	originRequest    = 1<<3 | bytes
 	originDoor       = 2<<3 | varint
@@ -154,6 +158,7 @@ func AppendBatch(dst []byte, b *Batch) []byte {
 	if b.Ack {
 		dst = append(dst, batchAck, 1)
 	}
+	dst = appendString(dst, batchToken, b.Token)
 	for i := range b.Origins {
 		dst = appendOrigin(dst, &b.Origins[i])
 	}
@@ -280,6 +285,8 @@ func scanBatch(message []byte, b *Batch) error {
 			b.LastFrame = uint32(number)
 		case batchAck:
 			b.Ack = number != 0
+		case batchToken:
+			b.Token = alias(data)
 		case batchOrigins:
 			if len(b.Origins) == maxOrigins {
 				return errTooMany

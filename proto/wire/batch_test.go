@@ -22,6 +22,7 @@ import (
 func generated(b *wire.Batch) *drainlinev1.EventBatch {
 	out := &drainlinev1.EventBatch{
 		Id: b.ID[:], BlockId: b.BlockID[:], Destination: b.Destination, FirstFrame: b.FirstFrame, LastFrame: b.LastFrame, Ack: b.Ack,
+		Token: b.Token,
 	}
 	for i := range b.Origins {
 		o := &b.Origins[i]
@@ -55,7 +56,7 @@ func generated(b *wire.Batch) *drainlinev1.EventBatch {
 func plain(m *drainlinev1.EventBatch) wire.Batch {
 	b := wire.Batch{
 		ID: wire.ToID(m.GetId()), BlockID: wire.ToID(m.GetBlockId()), Destination: m.GetDestination(),
-		FirstFrame: m.GetFirstFrame(), LastFrame: m.GetLastFrame(), Ack: m.GetAck(),
+		FirstFrame: m.GetFirstFrame(), LastFrame: m.GetLastFrame(), Ack: m.GetAck(), Token: m.GetToken(),
 	}
 	for _, o := range m.GetOrigins() {
 		b.Origins = append(b.Origins, wire.Origin{
@@ -109,7 +110,8 @@ func anyBatch() *rapid.Generator[*wire.Batch] {
 	return rapid.Custom(func(t *rapid.T) *wire.Batch {
 		b := &wire.Batch{
 			ID: id.Draw(t, "id"), BlockID: id.Draw(t, "block"), Destination: text.Draw(t, "destination"),
-			FirstFrame: frame.Draw(t, "first"), LastFrame: frame.Draw(t, "last"), Ack: rapid.Bool().Draw(t, "ack"), Origins: rapid.SliceOfN(origin, 1, 3).Draw(t, "origins"),
+			FirstFrame: frame.Draw(t, "first"), LastFrame: frame.Draw(t, "last"), Ack: rapid.Bool().Draw(t, "ack"),
+			Token: text.Draw(t, "token"), Origins: rapid.SliceOfN(origin, 1, 3).Draw(t, "origins"),
 		}
 		event := rapid.Custom(func(t *rapid.T) wire.Event {
 			return wire.Event{
@@ -274,6 +276,8 @@ func TestScanRefuses(t *testing.T) {
 		{"a field number over all", []byte{0x80, 0x80, 0x80, 0x80, 0x10, 0}, "event batch: field ends after its message"},
 		{"a cut length", []byte{7<<3 | 2, 0x80}, "event batch: field ends after its message"},
 		{"a cut string", []byte{3<<3 | 2, 2, 'a'}, "event batch: field ends after its message"},
+		{"a token with another wire type", []byte{9 << 3, 1}, ""},
+		{"a cut token", []byte{9<<3 | 2, 2, 'a'}, "event batch: field ends after its message"},
 		{"a cut number", []byte{4 << 3, 0x80}, "event batch: field ends after its message"},
 		{"no number", []byte{4 << 3}, "event batch: field ends after its message"},
 		{"a length that means gigabytes", []byte{7<<3 | 2, 0xff, 0xff, 0xff, 0xff, 0x7f}, "event batch: field ends after its message"},
@@ -333,7 +337,7 @@ func FuzzScanBatch(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(encodeBatch(nil, routerBatch())[:2000])
 	small := routerBatch()
-	small.Events = small.Events[:1]
+	small.Events, small.Token = small.Events[:1], "audit"
 	f.Add(encodeBatch(nil, small))
 	f.Add([]byte{6<<3 | 2, 0, 7<<3 | 2, 6, 14 << 3, 19, 15 << 3, 6, 9 << 3, 0})
 	f.Add([]byte{3<<3 | 2, 1, 0xff, 3<<3 | 2, 0})

@@ -68,6 +68,15 @@ func PartID(request ID, part int) ID {
 	return hash("part", string(request[:]), string(n[:]))
 }
 
+// EventsID identifies some events of a batch, by their positions in it.
+func EventsID(batch ID, positions []int) ID {
+	numbers := make([]byte, 0, 4*len(positions))
+	for _, n := range positions {
+		numbers = binary.BigEndian.AppendUint32(numbers, uint32(n))
+	}
+	return hash("events", string(batch[:]), string(numbers))
+}
+
 // BatchID identifies what one block gave one destination: the same block gives
 // the same ids again after a crash, and the stream of events stores them once.
 // Frames are the first and the last of each run of frames that follow each other.

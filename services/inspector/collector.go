@@ -5,47 +5,55 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
 // maxBody bounds a request, in bytes as it comes and inflated.
 const maxBody = 64 << 20
 
-// collect is HEC's event endpoint. A request is taken whole or not at all.
-func (i *Inspector) collect(w http.ResponseWriter, r *http.Request) {
-	switch r.Method {
-	case http.MethodPost:
-	case http.MethodOptions: // Docker's log driver starts no container without a 200
-		w.WriteHeader(http.StatusOK)
-		return
-	default:
-		answer(w, http.StatusMethodNotAllowed, hec.NewAnswer(hec.NotFound))
-		return
+// store puts the events of a body into the sink, all of them or none.
+type store func(body []byte, query url.Values) *hec.RefusedError
+
+// collect is one of HEC's endpoints for events.
+func (i *Inspector) collect(put store) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+		case http.MethodOptions: // Docker's log driver starts no container without a 200
+			w.WriteHeader(http.StatusOK)
+			return
+		default:
+			answer(w, http.StatusMethodNotAllowed, hec.NewAnswer(hec.NotFound))
+			return
+		}
+		select {
+		case i.reading <- struct{}{}:
+			defer func() { <-i.reading }()
+		case <-r.Context().Done():
+			answer(w, hec.ShuttingDown.Status(), hec.NewAnswer(hec.ShuttingDown))
+			return
+		}
+		body, err := readBody(w, r)
+		if err == nil {
+			err = put(body, r.URL.Query())
+		}
+		if err != nil {
+			i.sink.refuse(err.Error())
+			answer(w, err.Code.Status(), err.Answer())
+			return
+		}
+		answer(w, hec.Success.Status(), hec.NewAnswer(hec.Success))
 	}
-	select {
-	case i.reading <- struct{}{}:
-		defer func() { <-i.reading }()
-	case <-r.Context().Done():
-		answer(w, hec.ShuttingDown.Status(), hec.NewAnswer(hec.ShuttingDown))
-		return
-	}
-	if err := i.store(w, r); err != nil {
-		i.sink.refuse(err.Error())
-		answer(w, err.Code.Status(), err.Answer())
-		return
-	}
-	answer(w, hec.Success.Status(), hec.NewAnswer(hec.Success))
 }
 
-func (i *Inspector) store(w http.ResponseWriter, r *http.Request) *hec.RefusedError {
-	body, refused := readBody(w, r)
-	if refused != nil {
-		return refused
-	}
+// storeEvents is for the event endpoint.
+func (i *Inspector) storeEvents(body []byte, _ url.Values) *hec.RefusedError {
 	now := time.Now()
 	staged := i.sink.stage()
 	in := hec.NewScanner(body, hec.Limits{})
@@ -56,6 +64,39 @@ func (i *Inspector) store(w http.ResponseWriter, r *http.Request) *hec.RefusedEr
 		return in.Refused()
 	}
 	i.sink.take(staged, in.Events(), now)
+	return nil
+}
+
+// storeLines is for the raw endpoint: each line becomes the envelope that says the same.
+func (i *Inspector) storeLines(body []byte, query url.Values) *hec.RefusedError {
+	e := wire.Event{
+		Host: query.Get("host"), Source: query.Get("source"), Sourcetype: query.Get("sourcetype"), Index: query.Get("index"),
+	}
+	if at := query.Get("time"); at != "" {
+		var refused *hec.RefusedError
+		if e.TimeNS, refused = hec.ParseQueryTime(at); refused != nil {
+			return refused
+		}
+	}
+	now := time.Now()
+	staged := i.sink.stage()
+	var envelope []byte
+	lines := 0
+	for e.Text = range hec.Lines(body) {
+		envelope = hec.AppendEvent(envelope[:0], &e)
+		in := hec.NewScanner(envelope, hec.Limits{})
+		if !in.Next() {
+			return in.Refused()
+		}
+		added := newEntry(in.Envelope(), now)
+		added.Raw = true
+		staged.add(added)
+		lines++
+	}
+	if lines == 0 {
+		return refuse(hec.NoData)
+	}
+	i.sink.take(staged, lines, now)
 	return nil
 }
 

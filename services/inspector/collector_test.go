@@ -56,7 +56,13 @@ func TestCollector(t *testing.T) {
 		{"health", "GET", "/services/collector/health", "", "", 200, healthy, 0},
 		{"health/1.0", "GET", "/services/collector/health/1.0", "", "", 200, healthy, 0},
 		{"POST of health", "POST", "/services/collector/health", "", "", 405, notFound, 0},
-		{"raw", "POST", "/services/collector/raw", "", "x", 404, notFound, 0},
+		{"raw", "POST", "/services/collector/raw", "", "one\r\ntwo\n\n  \nthree", 200, success, 3},
+		{"raw/1.0", "POST", "/services/collector/raw/1.0", "", "{not json\n", 200, success, 1},
+		{"raw with gzip", "POST", "/services/collector/raw", "gzip", zip(t, "one\ntwo\n"), 200, success, 2},
+		{"raw without lines", "POST", "/services/collector/raw", "", "\n\r\n", 400, `{"text":"No data","code":5}`, 0},
+		{"raw of a bad time", "POST", "/services/collector/raw?time=noon", "", "x", 400, `{"text":"Invalid data format","code":6}`, 0},
+		{"raw with OPTIONS", "OPTIONS", "/services/collector/raw/1.0", "", "", 200, "", 0},
+		{"raw with GET", "GET", "/services/collector/raw", "", "", 405, notFound, 0},
 		{"elsewhere", "POST", "/services/collector/nope", "", one, 404, notFound, 0},
 		{"probe", "GET", "/healthz", "", "", 200, "ok\n", 0},
 	} {
@@ -126,6 +132,28 @@ func TestAppAndKind(t *testing.T) {
 		f.post(c.envelope)
 		if e := f.events(nil).Events[0]; e.App != c.app || e.Kind != c.kind {
 			t.Errorf("%s: app %q, kind %q; want %q, %q", c.envelope, e.App, e.Kind, c.app, c.kind)
+		}
+	}
+}
+
+func TestRawLines(t *testing.T) {
+	t.Parallel()
+	f := start(t, inspector.Options{})
+	f.do(http.MethodPost, "/services/collector/raw?host=shop&source=web&sourcetype=heroku:app&index=main&time=1714564800.5",
+		"{\"event\":\"forged\"}\nhe said \"\xff\"\r\n")
+	f.do(http.MethodPost, "/services/collector/raw", "alone")
+	const shop = `{"time":1714564800.500000,"host":"shop","source":"web","sourcetype":"heroku:app","index":"main","event":`
+	for i, want := range []struct{ text, app, kind, envelope string }{
+		{"alone", "", "", `{"event":"alone"}`},
+		{"he said \"\uFFFD\"", "shop", "app", shop + `"he said \"` + "\uFFFD" + `\""}`},
+		{`{"event":"forged"}`, "shop", "app", shop + `"{\"event\":\"forged\"}"}`},
+	} {
+		e := f.events(nil).Events[i]
+		if e.Text != want.text || e.App != want.app || e.Kind != want.kind || string(e.Envelope) != want.envelope {
+			t.Errorf("listed %+v with %s, want %+v", e, e.Envelope, want)
+		}
+		if r := f.get("/events/" + strconv.FormatInt(e.Number, 10)); r.body != want.envelope {
+			t.Errorf("%s, want %s", r.body, want.envelope)
 		}
 	}
 }

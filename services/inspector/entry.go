@@ -24,7 +24,10 @@ type entry struct {
 	Sourcetype string
 	Index      string
 	Text       string
-	Envelope   []byte
+	// Envelope is the event as it was sent. Of a line that came to the raw endpoint it is
+	// the envelope that says the same, and Raw is set.
+	Envelope []byte
+	Raw      bool
 }
 
 // newEntry copies what it keeps of an envelope: one event must not hold the memory

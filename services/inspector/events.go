@@ -64,7 +64,7 @@ func writeEvents(w io.Writer, entries []*entry, received int64) error {
 	return nil
 }
 
-// event is one envelope, byte by byte as it was sent.
+// event is one envelope, byte by byte as it was sent to the event endpoint.
 func (i *Inspector) event(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if err != nil {

@@ -87,8 +87,10 @@ func (i *Inspector) URL() string {
 func (i *Inspector) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, path := range []string{"", "/1.0", "/event", "/event/1.0"} {
-		mux.HandleFunc("/services/collector"+path, i.collect)
+		mux.Handle("/services/collector"+path, i.collect(i.storeEvents))
 	}
+	mux.Handle("/services/collector/raw", i.collect(i.storeLines))
+	mux.Handle("/services/collector/raw/1.0", i.collect(i.storeLines))
 	mux.HandleFunc("/services/collector/health", health)
 	mux.HandleFunc("/services/collector/health/1.0", health)
 	mux.HandleFunc("/services/collector/", notFound)

@@ -44,6 +44,27 @@ func TestPageShowsEvents(t *testing.T) {
 	}
 }
 
+// A line of the raw endpoint looks like an event, and says that it came as a line.
+func TestPageShowsLines(t *testing.T) {
+	t.Parallel()
+	f := start(t, inspector.Options{})
+	const said = "The line as an envelope</a> · sent to the raw endpoint · event "
+	f.post(`{"event":"hello"}`)
+	if strings.Contains(f.get("/").body, said) {
+		t.Error("an event is shown as a line")
+	}
+	f.do(http.MethodPost, "/services/collector/raw?host=shop&source=web&sourcetype=heroku:router&index=main&time=1714564800.123456", "at=info <b>\n")
+	body := f.get("/").body
+	for _, want := range []string{
+		`<time datetime="2024-05-01T12:00:00.123456Z"`, `class="kind router"`, `>shop<`, `>main<`, `<span class="text">at=info &lt;b&gt;</span>`,
+		said + "2", "The envelope as it was sent</a> · event 1",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not have %s", want)
+		}
+	}
+}
+
 // A metric event shows its measurements, and is found by them.
 func TestMeasurements(t *testing.T) {
 	t.Parallel()
@@ -51,6 +72,9 @@ func TestMeasurements(t *testing.T) {
 	for _, c := range []struct{ event, want string }{
 		{`"event":"metric","fields":{"metric_name:rss":21.5,"heroku_app":"shop","metric_name:quota":512}`, "rss=21.5 quota=512"},
 		{`"event":"metric","fields":{"metric_name":"rss","_value":"3","heroku_app":"shop"}`, "rss=3"},
+		{`"event":"metric","fields":{"metric_name":"rss","_value":3,"metric_name:cpu":512}`, "cpu=512 rss=3"},
+		{`"event":"metric","fields":{"metric_name:db \u00fc":"1e3"}`, "db ü=1e3"},
+		{`"event":"metric","fields":{"metric_names":1,"_value":2}`, "metric"},
 		{`"event":"metric","fields":{"heroku_app":"shop"}`, "metric"},
 		{`"event":"metric"`, "metric"},
 		{`"event":"other","fields":{"metric_name:rss":1}`, "other"},

@@ -10,12 +10,8 @@ import (
 )
 
 // backoff is how long to wait after the try-th try (counted from 0) failed with
-// err: exponential with full jitter, but no shorter than the collector asked for,
-// and close to the maximum when somebody has to put the configuration right.
+// err: exponential with full jitter, but no shorter than the collector asked for.
 func backoff(r config.Retry, try int, err error) time.Duration {
-	if _, ok := errors.AsType[*endpoint.HoldError](err); ok {
-		return r.Max/2 + jitter(r.Max/2)
-	}
 	ceiling := r.Initial
 	for ; try > 0 && ceiling < r.Max; try-- {
 		ceiling *= 2
@@ -31,9 +27,12 @@ func jitter(most time.Duration) time.Duration {
 	return rand.N(max(most, 0) + 1) //nolint:gosec // jitter needs no secrecy
 }
 
-// pause waits, and reports whether to go on: not when draining. A replaced
-// configuration, if that can matter, ends the wait early.
-func pause(wait time.Duration, draining, replaced <-chan struct{}) bool {
+// pause waits, and reports whether to go on: not when draining. What else may matter
+// meanwhile ends the wait early.
+func pause(wait time.Duration, draining <-chan struct{}, early ...<-chan struct{}) bool {
+	const most = 2
+	var may [most]<-chan struct{}
+	copy(may[:], early)
 	select {
 	case <-draining:
 		return false
@@ -44,7 +43,9 @@ func pause(wait time.Duration, draining, replaced <-chan struct{}) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-replaced:
+	case <-may[0]:
+		return true
+	case <-may[1]:
 		return true
 	case <-draining:
 		return false

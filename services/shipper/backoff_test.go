@@ -35,7 +35,6 @@ func TestBackoff(t *testing.T) {
 	f(6, network, 0, 30*time.Second)
 	f(1_000_000, network, 0, 30*time.Second)
 	f(0, &endpoint.RetryError{After: 7 * time.Second, Err: errors.New("busy")}, 7*time.Second, 7*time.Second)
-	f(0, &endpoint.HoldError{Err: errors.New("token")}, 15*time.Second, 30*time.Second)
 	f(0, errors.New("bus"), 0, 500*time.Millisecond)
 }
 

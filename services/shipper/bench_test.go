@@ -1,11 +1,11 @@
 package shipper
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
@@ -16,40 +16,47 @@ import (
 func BenchmarkPack(b *testing.B) {
 	const events = 2000
 	delivery := &bus.Delivery{Payload: benchPayload(events)}
-	limits := batch.Limits{MaxBytes: 1e6, MaxEvents: 10_000}
 	for _, compress := range []bool{false, true} {
 		b.Run(fmt.Sprintf("gzip=%v", compress), func(b *testing.B) {
-			var (
-				o       opened
-				request batch.Request
-				packed  bytes.Buffer
-				gzip    = batch.NewGzip()
-				size    int
-			)
-			send := func() {
-				size += len(request.Body(request.All()))
-				if compress {
-					gzip.Compress(&packed, request.Body(request.All()))
-				}
-				request.Reset(limits)
+			s := &settings{config: config.Destination{
+				Batch: config.Batch{MaxBytes: 1e6, MaxEvents: 10_000}, MaxEvent: 5e6, IndexedFields: []string{"*"},
+			}}
+			if compress {
+				s.gzip = batch.NewGzip(1)
 			}
+			var (
+				o        opened
+				body     batch.Body
+				contents batch.Contents
+				n        = newEncoder(s)
+				size     int
+			)
+			body.Start(s.gzip)
 			b.ReportAllocs()
-			n := 0
-			for ; b.Loop(); n += events {
+			done := 0
+			for ; b.Loop(); done += events {
 				if err := o.decode(delivery); err != nil {
 					b.Fatal(err)
 				}
 				ticket := batch.NewTicket(delivery)
 				for i := range o.batch.Events {
 					e := &o.batch.Events[i]
-					if !request.Add(ticket, i, e, o.batch.Origins[e.Origin].ReceivedNS, limits) {
-						send()
-						request.Add(ticket, i, e, o.batch.Origins[e.Origin].ReceivedNS, limits)
+					if n.examine(e) != flawless {
+						b.Fatal("a flaw")
 					}
+					encoded := n.encode(e, n.keyOf("", e).raw)
+					if !s.hasRoom(&body, len(encoded)) {
+						size += body.Size()
+						body.Bytes()
+						body.Start(s.gzip)
+						contents.Reset()
+					}
+					body.Add(encoded)
+					contents.Add(ticket, i, o.batch.Origins[e.Origin].ReceivedNS)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
-			b.ReportMetric(float64(size)/float64(n), "B/event")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(done), "ns/event")
+			b.ReportMetric(float64(size)/float64(done), "B/event")
 		})
 	}
 }

@@ -12,9 +12,15 @@ import (
 type Counts struct {
 	// Delivered events: those Splunk has answered success for.
 	Delivered int64
-	// Dead letters: one for each event that Splunk refused, one for each message
-	// that could not be read.
+	// Dead counts the events that became dead letters, and one for each message that
+	// could not be read.
 	Dead int64
+	// Dropped events: those of a full stream whose when_full says so.
+	Dropped int64
+	// PossibleDuplicates are events sent again of which Splunk may have had the first.
+	PossibleDuplicates int64
+	// LostAcks counts requests that Splunk accepted and did not acknowledge.
+	LostAcks int64
 	// Requests counts every try, Retries those that repeat another.
 	Requests int64
 	Retries  int64
@@ -29,18 +35,23 @@ type Counts struct {
 
 // meters are one destination's metrics.
 type meters struct {
-	delivered, dead, requests, retries, bytes, sent, untold *telemetry.Counter
+	delivered, dead, dropped, requests, retries, splits, possibleDuplicates, lostAcks, bytes, sent, untold *telemetry.Counter
 }
 
 func newMeters(m *telemetry.Metrics, destination string) *meters {
 	label := attribute.String("destination", destination)
 	return &meters{
 		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has answered success for.", label),
-		dead:      m.Counter("drainline_shipper_dead", "{letter}", "Dead letters: events refused and messages unreadable.", label),
+		dead:      m.Counter("drainline_shipper_dead", "{event}", "Events that became dead letters, and unreadable messages.", label),
+		dropped:   m.Counter("drainline_shipper_dropped", "{event}", "Events dropped because the stream was full.", label),
 		requests:  m.Counter("drainline_shipper_requests", "{request}", "Requests sent, retries included.", label),
 		retries:   m.Counter("drainline_shipper_retries", "{request}", "Requests sent again.", label),
-		bytes:     m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
-		sent:      m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
-		untold:    m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement will never be told.", label),
+		splits:    m.Counter("drainline_shipper_splits", "{request}", "Requests sent again in parts, because Splunk refused them.", label),
+		possibleDuplicates: m.Counter("drainline_shipper_possible_duplicates", "{event}",
+			"Events sent again of which Splunk may have had the first.", label),
+		lostAcks: m.Counter("drainline_shipper_lost_acks", "{request}", "Requests that Splunk accepted and did not acknowledge.", label),
+		bytes:    m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
+		sent:     m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
+		untold:   m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement will never be told.", label),
 	}
 }

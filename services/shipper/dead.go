@@ -8,53 +8,143 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/shipper/internal/batch"
+)
+
+// Reasons of dead letters, beside hec_<code> and hec_http_<status>, which are Splunk's.
+const (
+	// ReasonUnknownIndex is for an event whose index is not among the destination's.
+	ReasonUnknownIndex = "unknown_index"
+	// ReasonLargeEvent is for an event over the destination's max_event.
+	ReasonLargeEvent = "large_event"
+	// ReasonGaveUp is for events that could not be delivered for retry.give_up_after.
+	ReasonGaveUp = "gave_up"
+	// ReasonStreamFull is for what a full stream has no room for.
+	ReasonStreamFull = "stream_full"
 )
 
 // buryTry bounds one try to store a dead letter, after which the trouble is told.
 const buryTry = 2 * time.Second
 
 // source reads events a second time, from the deliveries that are still held. It
-// remembers the last delivery, since refused events often come together.
+// remembers the last delivery, since such events often come together. What it returns is
+// valid until it reads of another delivery.
 type source struct {
 	delivery *bus.Delivery
-	batch    wire.Batch
+	opened   opened
 }
 
-// letter begins a dead letter that holds one event of a delivery, as an
-// EventBatch of its own that can be published again.
-func (s *source) letter(delivery *bus.Delivery, position int) (*drainlinev1.DeadBlock, error) {
-	if s.delivery != delivery {
-		var o opened
-		if err := o.decode(delivery); err != nil {
-			return nil, err
-		}
-		s.delivery, s.batch = delivery, o.batch
+func (s *source) read(delivery *bus.Delivery) error {
+	if s.delivery == delivery {
+		return nil
 	}
-	event := s.batch.Events[position]
-	origin := s.batch.Origins[event.Origin]
-	event.Origin = 0
-	alone := s.batch
+	s.delivery = nil
+	if err := s.opened.decode(delivery); err != nil {
+		return err
+	}
+	s.delivery = delivery
+	return nil
+}
+
+// event reads one event; the caller may change the copy's fields, not what they point to.
+func (s *source) event(delivery *bus.Delivery, position int) (*wire.Event, error) {
+	if err := s.read(delivery); err != nil {
+		return nil, err
+	}
+	e := s.opened.batch.Events[position]
+	return &e, nil
+}
+
+// app is the app that an event came from.
+func (s *source) app(delivery *bus.Delivery, position int) (string, error) {
+	if err := s.read(delivery); err != nil {
+		return "", err
+	}
+	b := &s.opened.batch
+	return b.Origins[b.Events[position].Origin].App, nil
+}
+
+// letter begins a dead letter that holds some events of a delivery, as an
+// EventBatch of its own that can be published again.
+func (s *source) letter(delivery *bus.Delivery, positions []int) (*drainlinev1.DeadBlock, error) {
+	if err := s.read(delivery); err != nil {
+		return nil, err
+	}
+	b := &s.opened.batch
+	alone := *b
 	// An id of its own: under the batch's the stream would take a replay for a
 	// duplicate.
-	alone.ID = wire.PartID(delivery.ID, position)
-	alone.Origins = []wire.Origin{origin}
+	alone.ID = wire.EventsID(delivery.ID, positions)
 	alone.Ack = false // whoever waits does so for the batch
+	alone.Origins = nil
+	oldest := b.Origins[b.Events[positions[0]].Origin]
+	numbers := map[uint32]uint32{}
+	var events []byte
+	for _, position := range positions {
+		event := b.Events[position]
+		number, known := numbers[event.Origin]
+		if !known {
+			number = uint32(len(alone.Origins))
+			numbers[event.Origin] = number
+			origin := b.Origins[event.Origin]
+			alone.Origins = append(alone.Origins, origin)
+			if origin.ReceivedNS < oldest.ReceivedNS {
+				oldest = origin
+			}
+		}
+		event.Origin = number
+		events = wire.AppendEvent(events, &event)
+	}
 	return &drainlinev1.DeadBlock{
 		Stage:      wire.StageShipper,
 		Content:    drainlinev1.Content_CONTENT_EVENT_BATCH,
-		Original:   wire.AppendEvent(wire.AppendBatch(nil, &alone), &event),
+		Original:   append(wire.AppendBatch(nil, &alone), events...),
 		Attempts:   uint32(delivery.Attempts),
-		ReceivedNs: origin.ReceivedNS,
+		ReceivedNs: oldest.ReceivedNS,
 		Subject:    delivery.Subject,
-		Trace:      &drainlinev1.Trace{Traceparent: origin.Traceparent, Tracestate: origin.Tracestate},
+		Trace:      &drainlinev1.Trace{Traceparent: oldest.Traceparent, Tracestate: oldest.Tracestate},
 	}, nil
 }
 
-// address gives a letter about one event its id, the same whenever that event
-// dies for that reason.
-func address(letter *drainlinev1.DeadBlock, delivery wire.ID, position int) {
-	id := wire.DeadID(wire.PartID(delivery, position), letter.GetStage(), letter.GetReason())
+// bury makes dead letters of events, one for each delivery that has some of them.
+func (s *shipment) bury(ctx context.Context, events batch.Selection, f fate) error {
+	var (
+		ticket    *batch.Ticket
+		positions []int
+	)
+	for event := range events.Events() {
+		t, position := s.contents.Source(event)
+		if t != ticket && len(positions) > 0 {
+			if err := s.buryTogether(ctx, ticket, positions, f); err != nil {
+				return err
+			}
+			positions = positions[:0]
+		}
+		ticket, positions = t, append(positions, position)
+	}
+	return s.buryTogether(ctx, ticket, positions, f)
+}
+
+// buryTogether makes one dead letter of events of one delivery.
+func (s *shipment) buryTogether(ctx context.Context, ticket *batch.Ticket, positions []int, f fate) error {
+	d := s.destination
+	letter, err := s.source.letter(ticket.Delivery, positions)
+	if err != nil {
+		// It was readable before, so this machine's memory is at fault. The message
+		// is on the bus still.
+		d.log.Error("a message cannot be read a second time", "id", ticket.Delivery.ID, "error", err)
+		return errStopped
+	}
+	letter.Destination, letter.Reason, letter.Sentence = d.name, f.reason, f.sentence
+	// Its id is the same whenever these events die for this reason.
+	id := wire.DeadID(wire.EventsID(ticket.Delivery.ID, positions), letter.GetStage(), letter.GetReason())
 	letter.Id = id[:]
+	if !d.bury(ctx, s.running.Done(), letter) {
+		return errStopped
+	}
+	ticket.Touch()
+	d.meters.dead.Add(len(positions))
+	return nil
 }
 
 // bury stores a dead letter, however long that takes. It reports false when ctx
@@ -66,7 +156,6 @@ func (d *destination) bury(ctx context.Context, draining <-chan struct{}, letter
 		cancel()
 		if err == nil {
 			d.burials.note(nil)
-			d.meters.dead.Add(1)
 			return true
 		}
 		if ctx.Err() != nil {
@@ -75,7 +164,7 @@ func (d *destination) bury(ctx context.Context, draining <-chan struct{}, letter
 		if d.burials.note(err) {
 			d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
 		}
-		if !pause(backoff(d.settings().config.Retry, try, err), draining, nil) {
+		if !pause(backoff(d.settings().config.Retry, try, err), draining) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,19 +222,28 @@ func TestDestinationsDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
-func TestHoldsWhileForbidden(t *testing.T) {
+// forbidden has a collector refuse everything for its token.
+func forbidden(*http.Request) *splunk.Response {
+	return &splunk.Response{Status: 403, Body: `{"text":"Invalid token","code":4}`}
+}
+
+func TestParksWhileForbidden(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{})
-	c.SetFault(func(*http.Request) *splunk.Response {
-		return &splunk.Response{Status: 403, Body: `{"text":"Invalid token","code":4}`}
-	})
+	c.SetFault(forbidden)
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
 	f.publish("splunk", 200)
 	s := f.start()
-	f.await("tries repeat", func() bool { return s.Counts().Retries > 20 })
-	if err := s.Healthy(); err == nil || !strings.Contains(err.Error(), "destination splunk: "+c.url) ||
+	f.await("it is parked", func() bool { return s.Healthy() != nil })
+	if err := s.Healthy(); err == nil || !strings.Contains(err.Error(), "destination splunk: parked: "+c.url) ||
 		!strings.Contains(err.Error(), "Invalid token (code 4): check the destination's token") {
 		t.Errorf("Healthy: %v", err)
+	}
+	f.await("nothing is in flight", func() bool { return s.destinations["splunk"].flying.Load() == 0 })
+	tries, probes := s.Counts().Requests, len(c.requests())
+	f.await("it is probed", func() bool { return len(c.requests()) > probes+3 })
+	if n := s.Counts().Requests - tries; n != 0 || s.Counts().Delivered != 0 {
+		t.Errorf("%d requests with events while it is parked", n)
 	}
 	if strings.Contains(f.log.String(), token) {
 		t.Error("the token is in the log")
@@ -244,8 +254,60 @@ func TestHoldsWhileForbidden(t *testing.T) {
 	if err := s.Healthy(); err != nil {
 		t.Errorf("Healthy after the cure: %v", err)
 	}
-	if begins, ends := f.log.count("level=ERROR"), f.log.count("takes events again"); begins != 1 || ends != 1 {
+	if begins, ends := f.log.count("destination is parked"), f.log.count("destination takes events again"); begins != 1 || ends != 1 {
 		t.Errorf("%d lines when it began, %d when it ended; log:\n%s", begins, ends, f.log)
+	}
+}
+
+// What a parked instance has taken from the bus, another gets at once, and not only after
+// AckWait. Both ship under one durable consumer.
+func TestParkedGivesBack(t *testing.T) {
+	t.Parallel()
+	sick, fine := collect(t, splunk.Options{}), collect(t, splunk.Options{})
+	sick.SetFault(forbidden)
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{sick.url}, Batch: config.Batch{MaxEvents: 7}}})
+	for range 50 {
+		f.publish("splunk", 10)
+	}
+	s := f.start()
+	f.await("it is parked", func() bool { return s.Healthy() != nil })
+	d := f.config.Destinations["splunk"]
+	d.URLs = []string{fine.url}
+	f.config = &config.Config{Bus: f.config.Bus, Destinations: map[string]config.Destination{"splunk": d}}
+	f.start()
+	f.awaitAcked("splunk")
+	fine.wantOnce(t, 500)
+	if n := sick.Count(); n != 0 {
+		t.Errorf("the sick one has indexed %d events", n)
+	}
+}
+
+// A delivery of which a part was taken stays in hand while the destination is parked, and
+// only the rest of it is sent when it is cured.
+func TestParkedHoldsWhatWasTakenInPart(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	var posts atomic.Int64
+	c.SetFault(func(r *http.Request) *splunk.Response {
+		if r.ContentLength > 0 && posts.Add(1) <= 3 {
+			return nil
+		}
+		return forbidden(r)
+	})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}, Concurrency: config.Concurrency{Max: 1},
+	}})
+	f.publish("splunk", 100)
+	s := f.start()
+	f.await("it is parked", func() bool { return s.Healthy() != nil })
+	if n := c.Count(); n != 30 {
+		t.Errorf("%d events arrived before", n)
+	}
+	c.SetFault(nil)
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 100)
+	if n := s.Counts().PossibleDuplicates; n != 0 {
+		t.Errorf("%d possible duplicates", n)
 	}
 }
 

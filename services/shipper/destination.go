@@ -13,12 +13,14 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/shipper/internal/ack"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
-	"github.com/drainline/drainline/services/shipper/internal/endpoint"
+	"github.com/drainline/drainline/services/shipper/internal/pace"
 )
 
-// drainTimeout bounds how long requests in flight are waited for when shipping
-// ends. It is well below the bus's AckWait, within which the messages stay ours.
+// drainTimeout bounds how long requests in flight, and acknowledgement, are waited for
+// when shipping ends. It is well below the bus's AckWait, within which the messages
+// stay ours.
 const drainTimeout = 10 * time.Second
 
 // destination ships one stream to one Splunk.
@@ -28,56 +30,55 @@ type destination struct {
 	log      *slog.Logger
 	meters   *meters
 	latency  *latency
-	gzip     *batch.Gzip
 	refusals bus.Alarm
+	strange  bus.Alarm // tokens that the configuration does not have
+	indexes  *unknownIndexes
 	burials  burials
 	untold   bus.Alarm
 	channel  string
 	version  string
-	drain    time.Duration // how long requests in flight are waited for at the end
+	drain    time.Duration // how long what is in flight is waited for at the end
+
+	window  *pace.Window
+	rate    *pace.Rate
+	tracker *ack.Tracker[*parcel]
+	parking *parking
+	full    shedding
+	lost    *lost
+	flying  atomic.Int64 // requests in flight
 
 	current atomic.Pointer[settings]
 	started bool          // guarded by Shipper.mu
 	removed chan struct{} // closed when the configuration has lost it
 }
 
-// settings are what a reload replaces, all at once.
-type settings struct {
-	config   config.Destination
-	client   *endpoint.Client
-	replaced chan struct{} // closed when others are in force
-}
-
 func newDestination(name string, o Options, m *meters, l *latency) *destination {
-	return &destination{
+	d := &destination{
 		name: name, bus: o.Bus, log: o.Log.With("destination", name), meters: m, latency: l,
-		gzip: batch.NewGzip(), channel: newGUID(), version: o.Version,
-		drain: drainTimeout, removed: make(chan struct{}),
+		indexes: newUnknownIndexes(o.Metrics, name),
+		channel: newGUID(), version: o.Version, drain: drainTimeout, removed: make(chan struct{}),
+		window: pace.NewWindow(1, false), rate: pace.NewRate(config.RateLimit{}),
+		parking: newParking(), full: newShedding(), lost: newLost(),
 	}
-}
-
-// prepare makes settings and puts nothing in force.
-func (d *destination) prepare(c config.Destination) (*settings, error) {
-	client, err := endpoint.New(&c, endpoint.Options{Channel: d.channel, Version: d.version, Log: d.log})
-	if err != nil {
-		return nil, err
-	}
-	return &settings{config: c, client: client, replaced: make(chan struct{})}, nil
+	d.tracker = ack.New(ack.Options[*parcel]{Acked: d.indexed, Lost: d.neverIndexed, Log: d.log})
+	return d
 }
 
 func (d *destination) settings() *settings { return d.current.Load() }
 
 // use puts settings in force. Whoever waits for another try wakes up and makes it
-// with them.
+// with them, and what is parked is tried again.
 func (d *destination) use(s *settings) {
-	if old := d.current.Swap(s); old != nil {
+	d.window.SetMost(s.config.Concurrency.Max, s.config.Concurrency.Adaptive)
+	d.rate.Set(s.config.RateLimit)
+	d.tracker.SetTimeout(s.config.AckTimeout)
+	s.client.Start()
+	old := d.current.Swap(s)
+	d.parking.cure()
+	if old != nil {
 		close(old.replaced)
 		old.client.Close()
 	}
-}
-
-func (s *settings) limits() batch.Limits {
-	return batch.Limits{MaxBytes: int(s.config.Batch.MaxBytes), MaxEvents: s.config.Batch.MaxEvents}
 }
 
 // run ships until ctx ends or the destination is removed, then drains.
@@ -99,11 +100,19 @@ func (d *destination) run(ctx context.Context) {
 		case <-landed:
 		}
 	})
-
+	watching.Go(func() { d.tend(ctx) })
+	watching.Go(func() { d.watchStream(ctx) })
 	in := newIntake(d)
 	watching.Go(func() { in.run(ctx) })
-	p := packer{destination: d, intake: in, draining: ctx.Done(), finished: make(chan *shipment)}
+
+	p := newPacker(ctx, d, in)
 	p.run(flight)
+	for _, left := range d.tracker.Drain(flight) {
+		left.contents.GiveBack()
+	}
+	for _, left := range d.lost.take() {
+		left.contents.GiveBack()
+	}
 
 	close(landed)
 	stop()
@@ -114,7 +123,16 @@ func (d *destination) run(ctx context.Context) {
 
 // healthy is nil while the destination takes events, else says why not.
 func (d *destination) healthy() error {
+	if err := d.parking.reason(); err != nil {
+		return errors.Join(fmt.Errorf("parked: %w", err), d.burials.trouble())
+	}
 	return errors.Join(d.settings().client.Healthy(), d.burials.trouble())
+}
+
+// settle says of contents that all is done with them, and acknowledges on the bus what
+// nobody else has a part of.
+func (d *destination) settleContents(ctx context.Context, c *batch.Contents) {
+	d.settle(ctx, c.Settle()...)
 }
 
 // newGUID is a random GUID (RFC 9562, version 4) as Splunk wants it for a channel.

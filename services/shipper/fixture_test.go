@@ -134,6 +134,7 @@ func filledIn(d config.Destination) config.Destination {
 	set(&d.Batch.Linger, 5*time.Millisecond)
 	set(&d.Retry.Initial, time.Millisecond)
 	set(&d.Retry.Max, 20*time.Millisecond)
+	set(&d.AckTimeout, patience)
 	if d.Token == "" {
 		d.Token = token
 	}

@@ -3,7 +3,9 @@ package shipper
 import (
 	"context"
 	"errors"
+	"sync"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
@@ -30,6 +32,7 @@ type intake struct {
 	destination *destination
 	out         chan *opened // closed at the end
 	spare       chan *opened
+	shedAlarm   bus.Alarm
 }
 
 func newIntake(d *destination) *intake {
@@ -53,8 +56,39 @@ func (in *intake) giveBack(o *opened) {
 }
 
 // run takes deliveries until ctx ends, then gives back to the bus what was
-// fetched ahead.
+// fetched ahead. While the destination is parked it takes none and gives back, too,
+// unless its oldest events may have to be shed.
 func (in *intake) run(ctx context.Context) {
+	defer close(in.out)
+	for ctx.Err() == nil {
+		if in.idle() {
+			select {
+			case <-in.destination.settings().replaced:
+			case <-in.destination.parking.whenCured():
+			case <-ctx.Done():
+			}
+			continue
+		}
+		in.consume(ctx)
+	}
+}
+
+// idle reports whether nothing is to be taken from the bus.
+func (in *intake) idle() bool {
+	full := in.destination.settings().config.WhenFull
+	return in.destination.parking.reason() != nil && (full == "" || full == config.FullBlock)
+}
+
+// consume takes deliveries until ctx ends or the intake is idle.
+func (in *intake) consume(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		in.awaitIdle(ctx)
+		stop()
+	})
+	defer watching.Wait()
+	defer stop()
 	names := in.destination.bus.Names()
 	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
 	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
@@ -62,7 +96,6 @@ func (in *intake) run(ctx context.Context) {
 		Buried: in.destination.tellBuried,
 	})
 	defer consumer.Close()
-	defer close(in.out)
 	for {
 		delivery, err := consumer.Next(ctx)
 		if err != nil {
@@ -71,6 +104,22 @@ func (in *intake) run(ctx context.Context) {
 		if !in.take(ctx, delivery) {
 			delivery.Release(0)
 			return
+		}
+	}
+}
+
+// awaitIdle returns when the intake is idle or ctx ends.
+func (in *intake) awaitIdle(ctx context.Context) {
+	d := in.destination
+	for ctx.Err() == nil && !in.idle() {
+		parked, replaced := d.parking.whenParked(), d.settings().replaced
+		if d.parking.reason() != nil {
+			parked = d.parking.whenCured() // it is parked and takes what it may have to shed
+		}
+		select {
+		case <-parked:
+		case <-replaced:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -86,12 +135,7 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 			if o.batch.Ack {
 				o.ticket.Awaited = o.batch.ID
 			}
-			select {
-			case in.out <- o:
-				return true
-			case <-ctx.Done():
-				return false
-			}
+			return in.handOn(ctx, o)
 		}
 		var awaited wire.ID
 		if o.batch.Ack { // it was read as far as that
@@ -101,6 +145,35 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 		return in.reject(ctx, delivery, awaited, err)
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// handOn gives a delivery to the packer, or sheds it when that is asked for first.
+func (in *intake) handOn(ctx context.Context, o *opened) bool {
+	d := in.destination
+	for {
+		out, changed := in.out, d.parking.whenParked()
+		if d.parking.reason() != nil {
+			out, changed = nil, d.parking.whenCured()
+		}
+		select {
+		case out <- o:
+			return true
+		case <-d.full.turns:
+			size := len(o.ticket.Delivery.Payload)
+			if !in.shed(ctx, o) {
+				return false
+			}
+			in.giveBack(o)
+			select {
+			case d.full.shed <- size:
+			case <-ctx.Done():
+			}
+			return true
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -128,6 +201,7 @@ func (in *intake) reject(ctx context.Context, delivery *bus.Delivery, awaited wi
 	if !d.bury(ctx, ctx.Done(), letter) {
 		return false
 	}
+	d.meters.dead.Add(1)
 	d.log.Error("a message is damaged and now a dead letter", "id", delivery.ID, "error", err)
 	d.settle(ctx, &batch.Ticket{Delivery: delivery, Awaited: awaited})
 	return true

@@ -3,90 +3,227 @@ package shipper
 import (
 	"context"
 	"time"
+
+	"github.com/drainline/drainline/proto/wire"
+)
+
+const (
+	// mostFilling bounds the requests that are filled at a time: one for the event
+	// endpoint, one for each metadata of the raw one.
+	mostFilling = 16
+	// mostPending bounds the requests that Splunk has accepted and not acknowledged.
+	mostPending = 4096
 )
 
 // packer fills requests with the events of deliveries and launches them. All of
-// it runs in one goroutine; only shipments have their own, concurrency.max of
-// them at most. With the one being filled that bounds the memory.
+// it runs in one goroutine; only shipments have their own, as many as the window says
+// at most. With those being filled that bounds the memory.
 type packer struct {
 	destination *destination
 	intake      *intake
-	draining    <-chan struct{}
+	running     context.Context //nolint:containedctx // ends when a failed try is not to be repeated
 	finished    chan *shipment
+	encoder     *encoder
 
 	open  *opened // what events are taken from, nil when the next delivery is waited for
 	next  int     // the first event of open that is in no request
 	ended bool    // the intake has nothing more
 
-	filling  *shipment
-	full     bool        // filling takes no further event
-	lingered bool        // filling has waited long enough
-	linger   *time.Timer // runs from filling's first event
-	flying   int
-	spare    []*shipment
+	filling []*shipment // the oldest first
+	flawed  *shipment   // events of open that are not sent
+	blocked bool        // no request takes the next event before another is launched
+	waiting []*shipment // have been in flight, or were told to be sent again; they go first
+	linger  *time.Timer // runs until the oldest request has waited long enough
+	flying  int
+	spare   []*shipment
+}
+
+func newPacker(running context.Context, d *destination, in *intake) *packer {
+	p := &packer{destination: d, intake: in, running: running, finished: make(chan *shipment), linger: time.NewTimer(0)}
+	p.linger.Stop()
+	return p
 }
 
 // run ends when the intake has ended and every shipment has landed. Ctx ends the
 // requests in flight.
 func (p *packer) run(ctx context.Context) {
-	p.linger = time.NewTimer(0)
-	p.linger.Stop()
 	for {
 		s := p.destination.settings()
-		p.fill(ctx, s)
-		if p.due(s) && p.flying < s.config.Concurrency.Max {
-			p.launch(ctx)
-			continue
+		if p.encoder == nil || p.encoder.settings != s {
+			p.encoder = newEncoder(s)
 		}
-		if p.ended && p.open == nil && p.filling == nil && p.flying == 0 {
+		p.collectLost()
+		parked := p.destination.parking.reason() != nil
+		if parked && p.flying == 0 {
+			p.release(ctx)
+		}
+		if !parked {
+			p.fill(ctx, s)
+			if p.launch(ctx, s) {
+				continue
+			}
+		}
+		if p.isDone(parked) {
 			return
 		}
 		p.await(s)
 	}
 }
 
-// fill moves events into the request until it is full or the delivery is used up.
+// isDone gives back what a parked destination still has.
+func (p *packer) isDone(parked bool) bool {
+	if !p.ended || p.flying > 0 {
+		return false
+	}
+	if parked {
+		for _, s := range p.waiting {
+			s.contents.GiveBack()
+		}
+		return true
+	}
+	return p.open == nil && len(p.filling) == 0 && len(p.waiting) == 0
+}
+
+// collectLost has what was lost after it was accepted sent again.
+func (p *packer) collectLost() {
+	for _, l := range p.destination.lost.take() {
+		s := p.shipment(l.key)
+		s.contents, s.since = l.contents, l.since
+		s.todo = append(s.todo, attempt{events: s.contents.All()})
+		p.waiting = append(p.waiting, s)
+	}
+}
+
+// fill moves events into requests until one is full or the delivery is used up.
 func (p *packer) fill(ctx context.Context, s *settings) {
-	if p.open == nil || p.full {
+	if p.open == nil || p.blocked {
 		return
 	}
-	events, origins := p.open.batch.Events, p.open.batch.Origins
-	limits := s.limits()
+	events := p.open.batch.Events
 	for ; p.next < len(events); p.next++ {
-		if p.filling == nil {
-			p.filling = p.shipment()
-			p.linger.Reset(s.config.Batch.Linger)
-		}
 		e := &events[p.next]
-		if !p.filling.request.Add(p.open.ticket, p.next, e, origins[e.Origin].ReceivedNS, limits) {
-			p.full = true
+		flaw := p.encoder.examine(e)
+		switch flaw {
+		case flawless, unknownIndex:
+			if flaw == unknownIndex {
+				p.note(e, p.encoder.wanted)
+			}
+			if !p.add(s, e) {
+				p.blocked = true
+				return
+			}
+		case parkingIndex:
+			p.note(e, e.Index)
+			p.destination.park(unlistedIndexError(e.Index), nil)
 			return
+		default:
+			p.doom(e, flaw)
 		}
+	}
+	if p.flawed != nil {
+		p.waiting, p.flawed = append(p.waiting, p.flawed), nil
 	}
 	if t := p.open.ticket; t.Done() { // there was no event in it
 		p.destination.settle(ctx, t)
 	}
+	p.close()
+}
+
+func (p *packer) close() {
 	p.intake.giveBack(p.open)
 	p.open = nil
 }
 
-// due reports whether the request being filled should go.
-func (p *packer) due(s *settings) bool {
-	if p.filling == nil {
+// add puts the next event into its request. It reports false when that, or the number of
+// requests being filled, leaves no room.
+func (p *packer) add(s *settings, e *wire.Event) bool {
+	k := p.encoder.keyOf(p.open.batch.Token, e)
+	into := p.fillingFor(k)
+	if into == nil {
+		if len(p.filling) == mostFilling {
+			p.filling[0].full = true
+			return false
+		}
+		into = p.shipment(k.kept())
+		into.opened = time.Now()
+		into.body.Start(s.gzip)
+		p.filling = append(p.filling, into)
+	}
+	encoded := p.encoder.encode(e, k.raw)
+	if !s.hasRoom(&into.body, len(encoded)) {
+		into.full = true
 		return false
 	}
-	return p.full || p.lingered || p.ended && p.open == nil || p.filling.request.Full(s.limits())
+	into.body.Add(encoded)
+	into.contents.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
+	into.full = !s.hasRoom(&into.body, 1)
+	return true
 }
 
-func (p *packer) launch(ctx context.Context) {
-	sent := p.filling
-	p.filling, p.full, p.lingered = nil, false, false
-	p.linger.Stop()
+func (p *packer) fillingFor(k key) *shipment {
+	for _, s := range p.filling {
+		if s.key == k {
+			return s
+		}
+	}
+	return nil
+}
+
+// doom notes that the next event is not sent, but becomes a dead letter.
+func (p *packer) doom(e *wire.Event, flaw flaw) {
+	if p.flawed == nil {
+		p.flawed = p.shipment(key{})
+	}
+	c := &p.flawed.contents
+	c.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
+	fate := fate{reason: ReasonLargeEvent, sentence: "the event is larger than max_event"}
+	if flaw == deadIndex {
+		p.note(e, e.Index)
+		fate = unlisted(e.Index)
+	}
+	p.flawed.doom(c.Len()-1, fate)
+}
+
+// note tells of an event for an index that does not exist.
+func (p *packer) note(e *wire.Event, index string) {
+	d := p.destination
+	d.indexes.note(d.log, p.open.batch.Origins[e.Origin].App, index, 1, p.encoder.settings.config.OnUnknownIndex)
+}
+
+// launch sends the request whose turn it is, if there is one and it may.
+func (p *packer) launch(ctx context.Context, s *settings) bool {
+	d := p.destination
+	if p.flying >= d.window.Size() || d.tracker.Pending() >= mostPending {
+		return false
+	}
+	sent := p.nextDue(s)
+	if sent == nil {
+		return false
+	}
+	p.blocked = false
 	p.flying++
 	go func() {
 		sent.ship(ctx)
 		p.finished <- sent
 	}()
+	return true
+}
+
+// nextDue takes the next request that should go.
+func (p *packer) nextDue(s *settings) *shipment {
+	if len(p.waiting) > 0 {
+		due := p.waiting[0]
+		p.waiting = append(p.waiting[:0], p.waiting[1:]...)
+		return due
+	}
+	for i, f := range p.filling {
+		if f.full || p.ended && p.open == nil || time.Since(f.opened) >= s.config.Batch.Linger {
+			p.filling = append(p.filling[:i], p.filling[i+1:]...)
+			f.todo = append(f.todo, attempt{events: f.contents.All(), packed: true})
+			return f
+		}
+	}
+	return nil
 }
 
 // await waits until there is something to do. A request that is due and finds no
@@ -96,26 +233,76 @@ func (p *packer) await(s *settings) {
 	if p.open == nil && !p.ended {
 		deliveries = p.intake.out
 	}
+	p.linger.Stop()
+	if len(p.filling) > 0 {
+		if wait := s.config.Batch.Linger - time.Since(p.filling[0].opened); wait > 0 {
+			p.linger.Reset(wait)
+		}
+	}
 	select {
 	case o, ok := <-deliveries:
 		p.open, p.next, p.ended = o, 0, !ok
 	case landed := <-p.finished:
 		p.flying--
-		if len(p.spare)+p.flying < s.config.Concurrency.Max {
-			landed.reset(s.limits())
-			p.spare = append(p.spare, landed)
-		}
+		p.land(landed)
 	case <-p.linger.C:
-		p.lingered = true
 	case <-s.replaced:
+	case <-p.destination.lost.changed:
+	case <-p.destination.parking.changed:
 	}
 }
 
-func (p *packer) shipment() *shipment {
-	if last := len(p.spare) - 1; last >= 0 {
-		s := p.spare[last]
-		p.spare = p.spare[:last]
-		return s
+// land takes back what was in flight. What a parked destination did not take waits.
+func (p *packer) land(s *shipment) {
+	if s.held {
+		s.held = false
+		p.waiting = append(p.waiting, s)
+		return
 	}
-	return &shipment{destination: p.destination, draining: p.draining}
+	p.recycle(s)
+}
+
+func (p *packer) recycle(s *shipment) {
+	if len(p.spare)+p.flying < p.destination.window.Size() {
+		s.reset()
+		p.spare = append(p.spare, s)
+	}
+}
+
+func (p *packer) shipment(k key) *shipment {
+	s := &shipment{destination: p.destination, running: p.running}
+	if last := len(p.spare) - 1; last >= 0 {
+		s, p.spare = p.spare[last], p.spare[:last]
+	}
+	s.key = k
+	return s
+}
+
+// release gives back to the bus what a parked destination has taken nothing of, for others
+// to ship. A delivery with a part that was taken is held, and only the rest of it is sent again.
+func (p *packer) release(ctx context.Context) {
+	if p.flawed != nil {
+		p.waiting, p.flawed = append(p.waiting, p.flawed), nil
+	}
+	for _, f := range p.filling {
+		f.todo = append(f.todo, attempt{events: f.contents.All()})
+		p.waiting = append(p.waiting, f)
+	}
+	p.filling, p.blocked = nil, false
+	if p.open != nil && p.open.ticket.Untouched() {
+		p.open.ticket.GiveBack()
+		p.close()
+	}
+	held := p.waiting[:0]
+	for _, s := range p.waiting {
+		s.release()
+		if len(s.todo) > 0 {
+			held = append(held, s)
+			continue
+		}
+		p.destination.settleContents(ctx, &s.contents)
+		p.recycle(s)
+	}
+	clear(p.waiting[len(held):])
+	p.waiting = held
 }

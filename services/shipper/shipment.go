@@ -1,153 +1,349 @@
 package shipper
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"time"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
 
-// shipment is one request on its way to Splunk. It is used again and again.
+// shipment is one request on its way to Splunk, or the parts that it had to be cut
+// into. It is used again and again.
 type shipment struct {
 	destination *destination
-	draining    <-chan struct{} // closed when a failed try is not to be repeated
-	request     batch.Request
-	packed      bytes.Buffer // the compressed body
-	slowDown    bool
+	running     context.Context //nolint:containedctx // ends when a failed try is not to be repeated
+	key         key
+	contents    batch.Contents
+	body        batch.Body
+
+	// Until it is launched.
+	opened time.Time // when its first event came
+	full   bool      // nothing more goes into it
+
+	todo      []attempt // what is still to be delivered; the last is next
+	isolation isolation
+	since     time.Time // when the first try began, since it was parked
+	held      bool      // the destination takes nothing
+	slowDown  bool
+	source    source
+	encoder   *encoder // of what is sent in parts or anew
 }
+
+// attempt is some events of a shipment that are sent together, or are a dead letter.
+type attempt struct {
+	events batch.Selection
+	packed bool // the body holds them as it is
+	// accused says that Splunk has named this one event as the one it refuses.
+	accused bool
+	// oneIndex says that they are the events for one index, which Splunk has refused.
+	oneIndex bool
+	// fallback sends them to the index that is for those.
+	fallback bool
+	// fate, if there is one, is why they are not sent.
+	fate *fate
+}
+
+// fate is why events become dead letters.
+type fate struct{ reason, sentence string }
+
+var (
+	errHeld    = errors.New("the destination is parked")
+	errStopped = errors.New("there is no more time")
+	errRepack  = errors.New("the body is not compressed as it should be")
+)
+
+// gaveUpError says that events could not be delivered for as long as the destination
+// waits.
+type gaveUpError struct {
+	after time.Duration
+	err   error
+}
+
+func (e *gaveUpError) Error() string {
+	return fmt.Sprintf("not delivered within %v, last: %v", e.after.Round(time.Millisecond), e.err)
+}
+
+func (e *gaveUpError) Unwrap() error { return e.err }
 
 // reset makes the shipment ready for another request.
-func (s *shipment) reset(l batch.Limits) {
-	s.request.Reset(l)
-	s.slowDown = false
-	if s.packed.Cap() > l.MaxBytes { // a large event has been in it
-		s.packed = bytes.Buffer{}
+func (s *shipment) reset() {
+	const most = 1 << 20 // a large request has been in it
+	s.contents.Reset()
+	s.body.Reset(most)
+	clear(s.todo)
+	*s = shipment{
+		destination: s.destination, running: s.running,
+		contents: s.contents, body: s.body, todo: s.todo[:0],
 	}
 }
 
-// ship delivers every event of the request, or makes a dead letter of it, and
-// settles. When it has to give up, the deliveries go back to the bus: whoever
-// ships next has them at once, and need not wait until the bus misses them.
+// doom makes an event of the contents one that is not sent. Events of one fate die
+// together; past so many fates, those of one reason do.
+func (s *shipment) doom(event int, f fate) {
+	const mostFates = 16
+	for i := range s.todo {
+		if *s.todo[i].fate == f || len(s.todo) >= mostFates && s.todo[i].fate.reason == f.reason {
+			s.todo[i].events = s.todo[i].events.With(event)
+			return
+		}
+	}
+	s.todo = append(s.todo, attempt{events: batch.Selection(nil).With(event), fate: &f})
+}
+
+// ship delivers every event, or makes a dead letter of it, and settles. What a parked
+// destination did not take is in todo still. When it has to give up, the deliveries go
+// back to the bus: whoever ships next has them at once, and need not wait until the bus
+// misses them.
 func (s *shipment) ship(ctx context.Context) {
 	d := s.destination
-	if !s.carry(ctx) {
-		s.request.GiveBack()
-		return
+	for len(s.todo) > 0 {
+		last := len(s.todo) - 1
+		a := s.todo[last]
+		s.todo = s.todo[:last]
+		switch err := s.carry(ctx, &a); {
+		case errors.Is(err, errHeld):
+			s.todo, s.held, s.since = append(s.todo, a), true, time.Time{}
+			return
+		case err != nil:
+			s.contents.GiveBack()
+			return
+		}
 	}
-	d.latency.record(s.request.OldestNS())
-	d.settle(ctx, s.request.Settle()...)
+	d.settleContents(ctx, &s.contents)
 	if s.slowDown {
-		pause(d.settings().config.Retry.Initial, s.draining, nil)
+		pause(d.settings().config.Retry.Initial, s.running.Done())
 	}
 }
 
-// carry reports whether every event is delivered or dead.
-func (s *shipment) carry(ctx context.Context) bool {
-	d := s.destination
-	var source source
-	spans := []batch.Span{s.request.All()}
-	for len(spans) > 0 {
-		last := len(spans) - 1
-		span := spans[last]
-		spans = spans[:last]
-
-		err := s.deliver(ctx, span)
-		var refused *endpoint.RefusedError
+// carry does one attempt. It fails with errHeld, or when there is no more time.
+func (s *shipment) carry(ctx context.Context, a *attempt) error {
+	if a.fate != nil {
+		return s.bury(ctx, a.events, *a.fate)
+	}
+	if rest := s.isolation.cut(a); rest != nil {
+		s.todo = append(s.todo, attempt{events: rest, fallback: a.fallback})
+	}
+	for {
+		if err := s.pack(a); err != nil {
+			// It was readable before, so this machine's memory is at fault. The message
+			// is on the bus still.
+			s.destination.log.Error("a message cannot be read a second time", "error", err)
+			return errStopped
+		}
+		receipt, err := s.deliver(ctx, a)
+		var (
+			refused *endpoint.RefusedError
+			gaveUp  *gaveUpError
+		)
 		switch {
 		case err == nil:
-			d.meters.delivered.Add(span.Len())
-		case !errors.As(err, &refused):
-			return false
-		case span.Len() > 1:
-			spans = append(spans, narrow(span, refused)...)
-		case !s.buryEvent(ctx, span.From, refused, &source):
-			return false
-		}
-	}
-	return true
-}
-
-// narrow splits a refused span of several events, to find what in it was refused;
-// the last part is to be sent first. Splunk names the event, counting from 0 or,
-// for an incorrect index, from 1, and may have indexed those before it: they are
-// sent once more and not, as by halving, again and again. Nothing is believed: the
-// named event is refused alone before it dies.
-func narrow(span batch.Span, refused *endpoint.RefusedError) []batch.Span {
-	named := refused.Answer.InvalidEvent
-	if refused.Answer.Code == hec.IncorrectIndex {
-		named--
-	}
-	if named < 0 || named >= span.Len() || refused.Status == http.StatusRequestEntityTooLarge {
-		first, second := span.Halves()
-		return []batch.Span{second, first}
-	}
-	named += span.From
-	var parts []batch.Span
-	for _, part := range []batch.Span{{From: named + 1, To: span.To}, {From: named, To: named + 1}, {From: span.From, To: named}} {
-		if part.Len() > 0 {
-			parts = append(parts, part)
-		}
-	}
-	return parts
-}
-
-// deliver sends a span until Splunk takes or refuses it (*endpoint.RefusedError).
-// Any other error means that there was no more time.
-func (s *shipment) deliver(ctx context.Context, span batch.Span) error {
-	d := s.destination
-	body := s.request.Body(span)
-	turn := d.settings().client.Turn()
-	compressed := false
-	for try := 0; ; try++ {
-		now := d.settings() // of this try: a reload may change them before the next
-		payload := body
-		if now.config.Gzip {
-			if !compressed {
-				d.gzip.Compress(&s.packed, body)
-				compressed = true
-			}
-			payload = s.packed.Bytes()
-		}
-		d.meters.requests.Add(1)
-		d.meters.bytes.Add(len(body))
-		d.meters.sent.Add(len(payload))
-		answer, err := now.client.Send(ctx, turn+uint64(try), payload, now.config.Gzip)
-		var refused *endpoint.RefusedError
-		switch {
-		case err == nil:
-			s.slowDown = s.slowDown || endpoint.SlowDown(answer)
+			s.isolation.delivered(a)
+			s.took(a.events, receipt)
 			return nil
-		case errors.As(err, &refused), !pause(backoff(now.config.Retry, try, err), s.draining, now.replaced):
+		case errors.Is(err, errRepack):
+		case errors.As(err, &refused):
+			return s.refused(ctx, a, refused)
+		case errors.As(err, &gaveUp):
+			return s.bury(ctx, a.events, fate{ReasonGaveUp, err.Error()})
+		default:
 			return err
 		}
-		d.meters.retries.Add(1)
 	}
 }
 
-// buryEvent makes a dead letter of one refused event.
-func (s *shipment) buryEvent(ctx context.Context, event int, refused *endpoint.RefusedError, from *source) bool {
+// pack makes the body of an attempt, of which the end is left to another one if all is
+// more than a request may have.
+func (s *shipment) pack(a *attempt) error {
+	now := s.destination.settings()
+	if a.packed && (s.body.Compressed() == nil) == (now.gzip == nil) {
+		return nil
+	}
+	if s.encoder == nil || s.encoder.settings != now {
+		s.encoder = newEncoder(now)
+	}
+	s.body.Start(now.gzip)
+	for event := range a.events.Events() {
+		t, position := s.contents.Source(event)
+		e, err := s.source.event(t.Delivery, position)
+		if err != nil {
+			return err
+		}
+		s.encoder.examine(e) // it was found to be sent
+		if a.fallback {
+			fallBack(e, now.config.FallbackIndex)
+		}
+		encoded := s.encoder.encode(e, s.key.raw)
+		if !now.hasRoom(&s.body, len(encoded)) {
+			break
+		}
+		s.body.Add(encoded)
+	}
+	first, rest := a.events.Cut(s.body.Len())
+	if rest.Len() > 0 {
+		s.todo = append(s.todo, attempt{events: rest, fallback: a.fallback, oneIndex: a.oneIndex})
+	}
+	a.events, a.packed = first, true
+	return nil
+}
+
+// took notes that Splunk has accepted events. Those that it will acknowledge are the
+// tracker's from here on.
+func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
 	d := s.destination
-	ticket, position := s.request.Source(event)
-	letter, err := from.letter(ticket.Delivery, position)
-	if err != nil {
-		// It was readable before, so this machine's memory is at fault. The message
-		// is on the bus still.
-		d.log.Error("a message cannot be read a second time", "id", ticket.Delivery.ID, "error", err)
-		return false
+	s.contents.Tickets(events, (*batch.Ticket).Touch)
+	s.slowDown = s.slowDown || endpoint.SlowDown(r.Answer)
+	if r.Session != nil {
+		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events), since: s.since})
+		return
 	}
-	letter.Destination = d.name
-	letter.Reason = refused.Reason()
-	letter.Sentence = "Splunk refuses the event: " + refused.Error()
-	address(letter, ticket.Delivery.ID, position)
-	if !d.bury(ctx, s.draining, letter) {
-		return false
+	d.meters.delivered.Add(events.Len())
+	d.latency.record(s.contents.OldestNS())
+}
+
+// deliver sends the body until Splunk takes or refuses it (*endpoint.RefusedError). It
+// fails with errHeld, errStopped, errRepack or a *gaveUpError.
+func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, error) {
+	d := s.destination
+	events := a.events.Len()
+	request := endpoint.Request{Raw: s.key.raw, Query: s.key.query(), Body: s.body.Bytes()}
+	if s.since.IsZero() {
+		s.since = time.Now()
 	}
-	if d.refusals.Due() {
-		d.log.Warn("Splunk refuses events, which are kept as dead letters", "error", refused)
+	for try := 0; ; try++ {
+		now := d.settings() // of this try: a reload may change them before the next
+		if (s.body.Compressed() == nil) != (now.gzip == nil) {
+			a.packed = false
+			return endpoint.Receipt{}, errRepack
+		}
+		request.Gzip, request.Token = now.gzip != nil, s.token(now)
+		if now.config.Type == config.TypeDiscard {
+			d.sent(s.body.Size(), len(request.Body))
+			return endpoint.Receipt{Answer: hec.NewAnswer(hec.Success)}, nil
+		}
+		if d.rate.Wait(s.running, events, s.body.Size()) != nil && try > 0 {
+			return endpoint.Receipt{}, errStopped // a last try needs no leave
+		}
+		receipt, err := s.send(ctx, now, &request)
+		if err == nil {
+			return receipt, nil
+		}
+		if err := s.failed(ctx, now, try, events, err); err != nil {
+			return endpoint.Receipt{}, err
+		}
 	}
-	return true
+}
+
+// send is one try.
+func (s *shipment) send(ctx context.Context, now *settings, r *endpoint.Request) (endpoint.Receipt, error) {
+	d := s.destination
+	d.sent(s.body.Size(), len(r.Body))
+	flying := d.flying.Add(1)
+	defer d.flying.Add(-1)
+	begun := time.Now()
+	receipt, err := now.client.Send(ctx, r)
+	var retry *endpoint.RetryError
+	switch {
+	case err == nil && !endpoint.SlowDown(receipt.Answer):
+		d.window.Succeeded(receipt.Took, int(flying), time.Now())
+	case err == nil, errors.As(err, &retry) && retry.Pressure:
+		d.window.Pressed(begun, time.Now())
+	}
+	return receipt, err //nolint:wrapcheck // types with policy
+}
+
+// failed waits until a try that failed is to be repeated. It returns why it is not.
+func (s *shipment) failed(ctx context.Context, now *settings, try, events int, err error) error {
+	d := s.destination
+	var (
+		retry *endpoint.RetryError
+		hold  *endpoint.HoldError
+	)
+	switch {
+	case errors.As(err, &hold):
+		if now != d.settings() {
+			return nil // it may be cured already
+		}
+		d.park(hold, func(ctx context.Context) error { return d.settings().client.Probe(ctx) })
+		return errHeld
+	case !errors.As(err, &retry):
+		if ctx.Err() != nil {
+			return errStopped
+		}
+		return err
+	}
+	d.meters.possibleDuplicates.Add(takenOf(retry.Taken, events))
+	if most := now.config.Retry.GiveUpAfter; most > 0 && time.Since(s.since) > most {
+		return &gaveUpError{after: time.Since(s.since), err: err}
+	}
+	if !retry.Elsewhere && !pause(backoff(now.config.Retry, try, err), s.running.Done(), now.replaced, d.parking.whenParked()) {
+		return errStopped
+	}
+	if s.running.Err() != nil {
+		return errStopped
+	}
+	if d.parking.reason() != nil {
+		return errHeld
+	}
+	d.meters.retries.Add(1)
+	return nil
+}
+
+// takenOf is how many of so many events a failed try may have delivered.
+func takenOf(taken, events int) int {
+	if taken == endpoint.Every {
+		return events
+	}
+	return min(taken, events)
+}
+
+// token is the one that a rule has chosen for the events, or empty.
+func (s *shipment) token(now *settings) config.Secret {
+	if s.key.token == "" {
+		return ""
+	}
+	token, ok := now.tokens[s.key.token]
+	if !ok && s.destination.strange.Due() {
+		s.destination.log.Warn("a rule chooses a token that ingest.hec.tokens does not have here: the destination's own is used",
+			"token", s.key.token)
+	}
+	return token
+}
+
+// sent counts a try, of so many bytes before compression and as sent.
+func (d *destination) sent(size, sent int) {
+	d.meters.requests.Add(1)
+	d.meters.bytes.Add(size)
+	d.meters.sent.Add(sent)
+}
+
+// release gives back deliveries of which nothing was taken, and keeps todo without their
+// events.
+func (s *shipment) release() {
+	kept := s.todo[:0]
+	for _, a := range s.todo {
+		before := a.events.Len()
+		s.contents.Tickets(a.events, func(t *batch.Ticket) {
+			if t.Untouched() {
+				t.GiveBack()
+			}
+		})
+		var left batch.Selection
+		for event := range a.events.Events() {
+			if t, _ := s.contents.Source(event); !t.GivenBack() {
+				left = left.With(event)
+			}
+		}
+		if len(left) == 0 {
+			continue
+		}
+		a.events, a.packed = left, a.packed && left.Len() == before
+		kept = append(kept, a)
+	}
+	clear(s.todo[len(kept):])
+	s.todo = kept
 }

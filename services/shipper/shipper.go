@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 
@@ -109,6 +108,7 @@ func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := make(map[string]*destination, len(c.Destinations))
+	tokens := tokensOf(c)
 	renewed := map[string]*settings{}
 	for _, name := range topology.Destinations(c) {
 		d, exists := s.destinations[name]
@@ -116,10 +116,10 @@ func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 			d = s.destination(name)
 		}
 		next[name] = d
-		if exists && reflect.DeepEqual(d.settings().config, c.Destinations[name]) {
+		if exists && d.settings().same(c.Destinations[name], tokens) {
 			continue
 		}
-		made, err := d.prepare(c.Destinations[name])
+		made, err := d.prepare(c.Destinations[name], tokens)
 		if err != nil {
 			return nil, fmt.Errorf("destinations.%s.%w", name, err)
 		}
@@ -172,6 +172,9 @@ func (s *Shipper) Counts() Counts {
 	for _, m := range s.meters {
 		c.Delivered += m.delivered.Load()
 		c.Dead += m.dead.Load()
+		c.Dropped += m.dropped.Load()
+		c.PossibleDuplicates += m.possibleDuplicates.Load()
+		c.LostAcks += m.lostAcks.Load()
 		c.Requests += m.requests.Load()
 		c.Retries += m.retries.Load()
 		c.Bytes += m.bytes.Load()

@@ -98,7 +98,10 @@ func BenchmarkBlock(b *testing.B) {
 // line.
 func TestAllocations(t *testing.T) {
 	const more = 50
-	for _, change := range []func(*config.Config){func(*config.Config) {}, typical} {
+	passed := func(c *config.Config) {
+		c.Rules = []config.Rule{{Name: "r", Set: map[string]string{"token": "{{ credential }}"}}}
+	}
+	for _, change := range []func(*config.Config){func(*config.Config) {}, typical, passed} {
 		tr, blk := newTransformer(ruled(t, change)), mixed()
 		run := func() {
 			if _, err := tr.transform(blk); err != nil {

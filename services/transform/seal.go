@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
@@ -14,6 +15,9 @@ import (
 const (
 	sectionEvents = 16 << 10
 	sectionBytes  = 8 * wire.MaxBlock
+	// sectionTokens bounds the HEC tokens of a section, the destinations' own among them: a
+	// token has batches of its own.
+	sectionTokens = 16
 )
 
 // keptBuffer is what a buffer keeps for the next block, in bytes: room for several
@@ -47,6 +51,10 @@ type sealer struct {
 	// The section: its requests that have events, and in its lanes their events.
 	sources []source
 	origins []wire.Origin
+	// tokens are the names that its events are sent with, first none, which leaves the
+	// choice to the destination. The event in hand has the one at token.
+	tokens []string
+	token  uint8
 	// awaited says that a request of the section is waited for.
 	awaited bool
 
@@ -84,13 +92,14 @@ type source struct {
 type encodedFrame struct {
 	frame        uint32
 	source       uint32
+	token        uint8
 	begin, end   int
 	destinations uint64
 }
 
 // newSealer makes a sealer with one lane for all destinations.
 func newSealer(destinations []string) sealer {
-	return sealer{destinations: destinations, lanes: []lane{{destinations: allOf(destinations)}}}
+	return sealer{destinations: destinations, lanes: []lane{{destinations: allOf(destinations)}}, tokens: []string{""}}
 }
 
 // allOf has a bit for each destination.
@@ -105,14 +114,19 @@ func (s *sealer) start(block wire.ID) {
 // request says where the events come from that are added next.
 func (s *sealer) request(from source) { s.source, s.open = from, false }
 
-// begin begins the next event, which add is called for once a lane.
-func (s *sealer) begin() {
-	for i := range s.lanes {
-		if l := &s.lanes[i]; len(l.frames) >= sectionEvents || len(l.events) >= sectionBytes {
-			s.flush()
-			break
-		}
+// begin begins the next event, which add is called for once a lane. Token names the HEC
+// token that it is sent with, empty for the destination's.
+func (s *sealer) begin(token string) {
+	known := slices.Index(s.tokens, token)
+	if s.isFull() || known < 0 && len(s.tokens) == sectionTokens {
+		s.flush()
+		known = slices.Index(s.tokens, token)
 	}
+	if known < 0 {
+		known = len(s.tokens)
+		s.tokens = append(s.tokens, strings.Clone(token)) // its memory is the rules' to use again
+	}
+	s.token = uint8(known)
 	if s.open {
 		return
 	}
@@ -120,6 +134,16 @@ func (s *sealer) begin() {
 	s.origins = append(s.origins, s.source.origin)
 	s.awaited = s.awaited || s.source.routed != nil
 	s.open = true
+}
+
+// isFull says whether the section has all that it may have.
+func (s *sealer) isFull() bool {
+	for i := range s.lanes {
+		if l := &s.lanes[i]; len(l.frames) >= sectionEvents || len(l.events) >= sectionBytes {
+			return true
+		}
+	}
+	return false
 }
 
 // add encodes the event of a frame into a lane, for some of its destinations. Numbers of
@@ -130,7 +154,9 @@ func (s *sealer) add(l *lane, e *wire.Event, frame uint32, destinations uint64) 
 	l.events = wire.AppendEvent(l.events, e)
 	destinations &= l.destinations
 	l.picky = l.picky || destinations != l.destinations
-	l.frames = append(l.frames, encodedFrame{frame: frame, source: e.Origin, begin: begin, end: len(l.events), destinations: destinations})
+	l.frames = append(l.frames, encodedFrame{
+		frame: frame, source: e.Origin, token: s.token, begin: begin, end: len(l.events), destinations: destinations,
+	})
 }
 
 // always is what an encoded event may have for any message to have room for it and its
@@ -144,7 +170,7 @@ func (s *sealer) lastFits(l *lane) bool {
 	if last[0].end-last[0].begin <= always {
 		return true
 	}
-	b := wire.Batch{Destination: longest(s.destinations), Origins: s.originsOf(l, last), Ack: true}
+	b := wire.Batch{Destination: longest(s.destinations), Origins: s.originsOf(l, last), Ack: true, Token: s.tokens[last[0].token]}
 	return len(wire.Seal(nil, l.appendEvents(wire.AppendBatch(nil, &b), last)))+batchIDs <= wire.MaxPayload
 }
 
@@ -165,8 +191,12 @@ func (s *sealer) removeLast(l *lane) {
 func (s *sealer) flush() {
 	for i, destination := range s.destinations {
 		for n := range s.lanes {
-			if l := &s.lanes[n]; l.destinations>>i&1 != 0 {
-				s.seal(l, destination, s.framesFor(l, i))
+			l := &s.lanes[n]
+			if l.destinations>>i&1 == 0 {
+				continue
+			}
+			for token := range s.tokens {
+				s.seal(l, destination, s.framesFor(l, i, uint8(token)))
 			}
 		}
 	}
@@ -178,26 +208,27 @@ func (s *sealer) clear() {
 		l := &s.lanes[i]
 		l.events, l.frames, l.picky = l.events[:0], l.frames[:0], false
 	}
-	s.sources, s.origins = s.sources[:0], s.origins[:0]
+	s.sources, s.origins, s.tokens = s.sources[:0], s.origins[:0], s.tokens[:1]
 	s.sections++
 	s.open, s.awaited = false, false
 }
 
-func (s *sealer) framesFor(l *lane, destination int) []encodedFrame {
-	if !l.picky {
+// framesFor are the frames of a lane that a destination gets with a token.
+func (s *sealer) framesFor(l *lane, destination int, token uint8) []encodedFrame {
+	if !l.picky && len(s.tokens) == 1 {
 		return l.frames
 	}
 	s.chosen = s.chosen[:0]
 	for _, f := range l.frames {
-		if f.destinations>>destination&1 != 0 {
+		if f.destinations>>destination&1 != 0 && f.token == token {
 			s.chosen = append(s.chosen, f)
 		}
 	}
 	return s.chosen
 }
 
-// seal makes one batch of frames, or two of their halves when it is too large to
-// publish.
+// seal makes one batch of frames that have one token, or two of their halves when it is too
+// large to publish.
 func (s *sealer) seal(l *lane, destination string, frames []encodedFrame) {
 	if len(frames) == 0 {
 		return
@@ -206,6 +237,7 @@ func (s *sealer) seal(l *lane, destination string, frames []encodedFrame) {
 		ID: s.batchID(l, destination, frames), BlockID: s.block, Destination: destination,
 		FirstFrame: frames[0].frame, LastFrame: frames[len(frames)-1].frame,
 		Origins: s.originsOf(l, frames), Ack: s.isAwaited(frames),
+		Token: s.tokens[frames[0].token],
 	}
 	s.batch = wire.AppendBatch(s.batch[:0], &b)
 	s.batch = l.appendEvents(s.batch, frames)
@@ -237,7 +269,7 @@ func (s *sealer) sealed(message []byte) []byte {
 
 // batchID identifies the frames. Where some are left out, the id says which: after
 // others have been left out, the batch must not be taken for the one that was stored
-// before.
+// before. Batches of other tokens have other frames.
 func (s *sealer) batchID(l *lane, destination string, frames []encodedFrame) wire.ID {
 	id := s.seed
 	if l.metrics {

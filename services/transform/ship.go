@@ -26,7 +26,7 @@ func (t *transformer) ship(parts ...part) {
 		return
 	case rules.Ship:
 	}
-	t.sealer.begin()
+	t.sealer.begin(e.Token)
 	var measured *wire.Event
 	if e.Metrics == config.MetricsMetrics || e.Metrics == config.MetricsBoth {
 		if m, ok := t.metric.Make(e); ok {

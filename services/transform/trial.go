@@ -29,7 +29,8 @@ func NewTrial(c *config.Config) (*Trial, error) {
 // TrialOutput is what requests become.
 type TrialOutput struct {
 	// Batches are what would be published, as the shipper reads them: one or more for
-	// each destination, their events in order.
+	// each destination, their events in order; those that rules chose a token for in
+	// batches of it.
 	Batches []wire.Batch
 	// Filtered counts events that rules dropped, or that no destination wants where
 	// unrouted is drop.

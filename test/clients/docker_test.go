@@ -79,7 +79,7 @@ func TestDocker(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			host := logWithDocker(t, d.url, c.token, c.options, c.line)
+			host := logWithDocker(t, d.hec, c.token, c.options, c.line)
 			var want []event
 			for n := range messages {
 				e := c.want

@@ -10,9 +10,6 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
-	"go.uber.org/zap"
 )
 
 // records is several of the exporter's requests of perRequest bytes each.
@@ -35,7 +32,7 @@ func TestOpenTelemetry(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			export(t, d.url, func(config *splunkhecexporter.Config) {
+			export(t, d.hec, func(config *splunkhecexporter.Config) {
 				config.DisableCompression = !c.gzip
 				if c.raw {
 					config.ExportRaw = true
@@ -97,17 +94,12 @@ func export(t *testing.T, url string, set func(*splunkhecexporter.Config)) {
 		t.Fatal(err)
 	}
 	logs, err := factory.CreateLogs(t.Context(), exporter.Settings{
-		ID: component.NewID(factory.Type()),
-		TelemetrySettings: component.TelemetrySettings{
-			Logger: zap.NewNop(), TracerProvider: tracenoop.NewTracerProvider(), MeterProvider: metricnoop.NewMeterProvider(),
-			Resource: pcommon.NewResource(),
-		},
-		BuildInfo: component.BuildInfo{Command: "otelcol", Version: "0.144.0"},
+		ID: component.NewID(factory.Type()), TelemetrySettings: silent(), BuildInfo: collector,
 	}, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := logs.Start(t.Context(), noExtensions{}); err != nil {
+	if err := logs.Start(t.Context(), extensions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := logs.ConsumeLogs(t.Context(), batch()); err != nil {
@@ -117,11 +109,6 @@ func export(t *testing.T, url string, set func(*splunkhecexporter.Config)) {
 		t.Fatal(err)
 	}
 }
-
-// noExtensions is a collector with nothing but an exporter.
-type noExtensions struct{}
-
-func (noExtensions) GetExtensions() map[component.ID]component.Component { return nil }
 
 // batch is all records.
 func batch() plog.Logs {

@@ -930,7 +930,11 @@ type EventBatch struct {
 	Origins []*Origin `protobuf:"bytes,6,rep,name=origins,proto3" json:"origins,omitempty"`
 	Events  []*Event  `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
 	// Somebody waits to hear that the batch is settled, see AckNote.
-	Ack           bool `protobuf:"varint,8,opt,name=ack,proto3" json:"ack,omitempty"`
+	Ack bool `protobuf:"varint,8,opt,name=ack,proto3" json:"ack,omitempty"`
+	// Name of the HEC token, under ingest.hec.tokens, to send the events with in
+	// place of the destination's; empty for the destination's. Never a secret. A
+	// shipper from before the field sends the events with the destination's.
+	Token         string `protobuf:"bytes,9,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1019,6 +1023,13 @@ func (x *EventBatch) GetAck() bool {
 		return x.Ack
 	}
 	return false
+}
+
+func (x *EventBatch) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 // Origin is where the events of one request come from.
@@ -1548,7 +1559,7 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\vtraceparent\x18\x01 \x01(\tR\vtraceparent\x12\x1e\n" +
 	"\n" +
 	"tracestate\x18\x02 \x01(\tR\n" +
-	"tracestate\"\x88\x02\n" +
+	"tracestate\"\x9e\x02\n" +
 	"\n" +
 	"EventBatch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x19\n" +
@@ -1560,7 +1571,8 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"last_frame\x18\x05 \x01(\rR\tlastFrame\x12.\n" +
 	"\aorigins\x18\x06 \x03(\v2\x14.drainline.v1.OriginR\aorigins\x12+\n" +
 	"\x06events\x18\a \x03(\v2\x13.drainline.v1.EventR\x06events\x12\x10\n" +
-	"\x03ack\x18\b \x01(\bR\x03ack\"\xee\x01\n" +
+	"\x03ack\x18\b \x01(\bR\x03ack\x12\x14\n" +
+	"\x05token\x18\t \x01(\tR\x05token\"\xee\x01\n" +
 	"\x06Origin\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\fR\trequestId\x12&\n" +

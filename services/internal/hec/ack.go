@@ -1,6 +1,7 @@
 package hec
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -76,4 +77,63 @@ func AppendAcks(dst []byte, ids []uint64, acked []bool) []byte {
 		dst = strconv.AppendBool(dst, acked[i])
 	}
 	return append(dst, '}', '}')
+}
+
+// AppendAckQuery appends the body of a request to the ack endpoint: {"acks":[0,1]}.
+func AppendAckQuery(dst []byte, ids []int64) []byte {
+	dst = append(dst, `{"acks":[`...)
+	for i, id := range ids {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, id, 10)
+	}
+	return append(dst, ']', '}')
+}
+
+// ParseAcks reads the answer of the ack endpoint, {"acks":{"0":true,"1":false}}, and
+// returns the ids that are acknowledged, in ascending order. It fails with an
+// *AnswerError on anything else, also where only part of it is something else: what
+// cannot be read is never taken for an acknowledgement. MaxAnswer has room for 2,000 ids
+// of any length.
+func ParseAcks(body []byte) ([]int64, error) {
+	refuse := func(reason string) ([]int64, error) {
+		return nil, &AnswerError{Reason: reason, Excerpt: excerpt(body)}
+	}
+	if reason := foreign(body); reason != "" {
+		return refuse(reason)
+	}
+	start := skipSpace(body, 0)
+	if start == len(body) || body[start] != '{' {
+		return refuse("the body is not an object")
+	}
+	const depth = 16 // of what a newer Splunk might say beside the ids
+	var acks []byte
+	m := membersOf(body, start, depth)
+	for m.next() {
+		if string(unquote(m.key)) == "acks" {
+			acks = m.value
+		}
+	}
+	switch {
+	case m.at < 0 || skipSpace(body, m.at) < len(body):
+		return refuse("the body is not JSON")
+	case acks == nil || acks[0] != '{':
+		return refuse("the body has no object of acks")
+	}
+	acked := make(map[int64]bool)
+	for m = membersOf(acks, 0, depth); m.next(); {
+		key := string(unquote(m.key))
+		id, err := strconv.ParseInt(key, 10, 64)
+		if err != nil || id < 0 || strconv.FormatInt(id, 10) != key {
+			return refuse("an id of its acks is no number")
+		}
+		value := string(m.value)
+		if value != "true" && value != "false" {
+			return refuse("one of its acks is neither true nor false")
+		}
+		acked[id] = value == "true"
+	}
+	maps.DeleteFunc(acked, func(_ int64, yes bool) bool { return !yes })
+	return slices.Sorted(maps.Keys(acked)), nil
 }

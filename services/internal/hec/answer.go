@@ -69,14 +69,8 @@ func ParseAnswer(body []byte) (Answer, error) {
 	refuse := func(reason string) (Answer, error) {
 		return Answer{}, &AnswerError{Reason: reason, Excerpt: excerpt(body)}
 	}
-	if len(body) > MaxAnswer {
-		return refuse("longer than " + strconv.Itoa(MaxAnswer) + " bytes")
-	}
-	switch start := bytes.TrimSpace(body); {
-	case len(start) == 0:
-		return refuse("the body is empty")
-	case start[0] == '<':
-		return refuse("the body is HTML")
+	if reason := foreign(body); reason != "" {
+		return refuse(reason)
 	}
 	var parsed struct {
 		Code         *int   `json:"code"`
@@ -98,6 +92,22 @@ func ParseAnswer(body []byte) (Answer, error) {
 		a.AckID = *parsed.AckID
 	}
 	return a, nil
+}
+
+// foreign is why a body is so plainly no answer of HEC that it need not be parsed, empty
+// if it may be one.
+func foreign(body []byte) string {
+	start := bytes.TrimSpace(body)
+	switch {
+	case len(body) > MaxAnswer:
+		return "longer than " + strconv.Itoa(MaxAnswer) + " bytes"
+	case len(start) == 0:
+		return "the body is empty"
+	case start[0] == '<':
+		return "the body is HTML"
+	default:
+		return ""
+	}
 }
 
 func excerpt(body []byte) string {

@@ -25,7 +25,11 @@ import (
 //
 // JSON bodies and the fields' values are copied as they are: each has to be one
 // JSON value. A field without a value is left out.
-func AppendEvent(dst []byte, e *wire.Event) []byte {
+func AppendEvent(dst []byte, e *wire.Event) []byte { return AppendEventWith(dst, e, nil) }
+
+// AppendEventWith is AppendEvent with only those fields that a filter keeps. The fields
+// of a metric event (IsMetric) are its measurements and dimensions, and always kept.
+func AppendEventWith(dst []byte, e *wire.Event, keep *FieldFilter) []byte {
 	dst = append(dst, '{')
 	if e.TimeNS > 0 {
 		dst = append(dst, `"time":`...)
@@ -45,7 +49,10 @@ func AppendEvent(dst []byte, e *wire.Event) []byte {
 	default:
 		dst = AppendString(dst, e.Text)
 	}
-	dst = appendFields(dst, e.Fields)
+	if keep != nil && IsMetric(e) {
+		keep = nil
+	}
+	dst = appendFields(dst, e.Fields, keep)
 	return append(dst, '}')
 }
 
@@ -58,13 +65,13 @@ func appendMetadata(dst []byte, key, value string) []byte {
 	return append(dst, ',')
 }
 
-func appendFields(dst []byte, fields []wire.Field) []byte {
+func appendFields(dst []byte, fields []wire.Field, keep *FieldFilter) []byte {
 	before := len(dst)
 	dst = append(dst, `,"fields":`...)
 	separator := byte('{')
 	for i := range fields {
 		f := &fields[i]
-		if len(f.JSON) == 0 {
+		if len(f.JSON) == 0 || !keep.Keeps(f.Name) {
 			continue
 		}
 		dst = append(dst, separator)

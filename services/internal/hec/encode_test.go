@@ -71,14 +71,17 @@ func TestAppendEvent(t *testing.T) {
 	}
 }
 
-// Every byte at every place of the eight that are looked at together.
+// Every byte at every place of the eight that are looked at together, and of the rest
+// behind them.
 func TestAppendEventEscapesEverywhere(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
-		for at := range 17 {
-			text := bytes.Repeat([]byte{'x'}, 17)
-			text[at] = byte(c)
-			checkAgainstJSON(t, &wire.Event{Text: text})
+		for _, size := range []int{1, 7, 8, 9, 15, 16, 17} {
+			for at := range size {
+				text := bytes.Repeat([]byte{'x'}, size)
+				text[at] = byte(c)
+				checkAgainstJSON(t, &wire.Event{Text: text})
+			}
 		}
 	}
 }
@@ -94,8 +97,13 @@ func TestAppendEventAppends(t *testing.T) {
 func TestAppendEventAllocatesNothing(t *testing.T) { //nolint:paralleltest // counts allocations of the process
 	e := typical()
 	dst := make([]byte, 0, 1<<10)
-	if n := testing.AllocsPerRun(100, func() { dst = hec.AppendEvent(dst[:0], e) }); n != 0 {
-		t.Errorf("%v allocations an event", n)
+	for _, filter := range []*hec.FieldFilter{nil, hec.NewFieldFilter([]string{"heroku_*", "env"})} {
+		if n := testing.AllocsPerRun(100, func() { dst = hec.AppendEventWith(dst[:0], e, filter) }); n != 0 {
+			t.Errorf("%v allocations an event", n)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { dst = hec.AppendRaw(dst[:0], e) }); n != 0 || hec.Larger(e, 1000) {
+		t.Errorf("%v allocations a line", n)
 	}
 }
 

@@ -1,7 +1,6 @@
 package hec
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"github.com/drainline/drainline/proto/wire"
@@ -20,7 +19,7 @@ const maxMetricLicense = 150
 // Manual, "How Splunk Enterprise licensing works".
 func LicenseBytes(e *wire.Event) int {
 	switch {
-	case isMetric(e):
+	case IsMetric(e):
 		return min(maxMetricLicense, fieldsLen(e.Fields))
 	case len(e.JSON) == 0:
 		return textLen(e.Text)
@@ -29,20 +28,6 @@ func LicenseBytes(e *wire.Event) int {
 	default:
 		return len(e.JSON)
 	}
-}
-
-// isMetric says whether Splunk takes the event for one of measurements: HEC's metric
-// format has "metric" for an event, and a field metric_name:NAME or metric_name.
-func isMetric(e *wire.Event) bool {
-	if string(e.JSON) != `"metric"` {
-		return false
-	}
-	for i := range e.Fields {
-		if name, ok := strings.CutPrefix(e.Fields[i].Name, "metric_name"); ok && (name == "" || name[0] == ':') {
-			return true
-		}
-	}
-	return false
 }
 
 // fieldsLen is the length of the fields as a JSON object whose names need no escapes.

@@ -4,7 +4,27 @@ import (
 	"bytes"
 	"iter"
 	"unicode/utf8"
+
+	"github.com/drainline/drainline/proto/wire"
 )
+
+// AppendRaw appends one event for HEC's raw endpoint: its text, or its JSON as it is,
+// with one LF in place of the line ends behind it. Its other bytes stay as they are: what
+// is a line end inside, Splunk decides by the sourcetype (props.conf: LINE_BREAKER). Time,
+// metadata and fields are not in it. A blank text is sent as "-", as by AppendEvent.
+func AppendRaw(dst []byte, e *wire.Event) []byte {
+	switch {
+	case len(e.JSON) > 0:
+		dst = append(dst, withoutEnds(e.JSON)...)
+	case blank(e.Text):
+		dst = append(dst, '-')
+	default:
+		dst = append(dst, withoutEnds(e.Text)...)
+	}
+	return append(dst, '\n')
+}
+
+func withoutEnds(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
 
 // Lines goes through the events of a body for the raw endpoint: its lines, each
 // without its LF or CR LF. Blank lines are none. The last line needs no LF. Lines

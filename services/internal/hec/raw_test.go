@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
@@ -45,6 +46,48 @@ func TestLines(t *testing.T) {
 	for range hec.Lines([]byte("a\nb")) {
 		break // no panic
 	}
+}
+
+func TestAppendRaw(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		event wire.Event
+		want  string
+	}{
+		{"text", wire.Event{TimeNS: 1, Host: "h", Index: "i", Text: []byte("hi"), Fields: []wire.Field{field("a", "1")}}, "hi\n"},
+		{"line ends", wire.Event{Text: []byte("hi\r\n\n\r")}, "hi\n"},
+		{"lines", wire.Event{Text: []byte("\none\r\ntwo \n")}, "\none\r\ntwo \n"},
+		{"bytes", wire.Event{Text: []byte("\"\\\x00\xff\t")}, "\"\\\x00\xff\t\n"},
+		{"nothing", wire.Event{}, "-\n"},
+		{"blank", wire.Event{Text: []byte(" \u00a0\r\n")}, "-\n"},
+		{"JSON", wire.Event{JSON: []byte(`{ "a": 1 }`), Text: []byte("hi")}, "{ \"a\": 1 }\n"},
+		{"JSON in lines", wire.Event{JSON: []byte("{\n\"a\": 1\n}\n")}, "{\n\"a\": 1\n}\n"},
+		{"JSON string", wire.Event{JSON: []byte(`"hi"`)}, "\"hi\"\n"},
+	} {
+		if got := string(hec.AppendRaw([]byte("before\n"), &c.event)); got != "before\n"+c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A text of one line that is sent comes out as it went in.
+func TestAppendRawComesBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var body []byte
+		var want []string
+		for _, text := range rapid.SliceOf(rapid.SliceOf(rapid.Byte())).Draw(t, "texts") {
+			body = hec.AppendRaw(body, &wire.Event{Text: text})
+			if text = bytes.TrimRight(text, "\r\n"); len(bytes.TrimSpace(text)) == 0 {
+				text = []byte("-")
+			}
+			want = append(want, lines(string(text))...)
+		}
+		if got := lines(string(body)); !slices.Equal(got, want) {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	})
 }
 
 func TestParts(t *testing.T) {

@@ -2,12 +2,13 @@ package splunk
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// HEC codes, from Splunk's published table.
+// HEC codes that the simulator gives of itself. The others are only in the table: see Response.Code.
 const (
 	codeSuccess              = 0
 	codeTokenDisabled        = 1
@@ -18,36 +19,57 @@ const (
 	codeInvalidFormat        = 6
 	codeIncorrectIndex       = 7
 	codeInternal             = 8
+	codeBusy                 = 9
+	codeChannelMissing       = 10
+	codeInvalidChannel       = 11
 	codeEventRequired        = 12
 	codeEventBlank           = 13
+	codeAckDisabled          = 14
 	codeFields               = 15
 	codeQueryAuthDisabled    = 16
 	codeHealthy              = 17
+	codeQueuesFull           = 18
 	codeHealthInvalidToken   = 21
 	codeHealthTokenDisabled  = 22
+	codeQueueWarning         = 24
+	codeAckWarning           = 25
+	codeQueueFull            = 26
+	codeAckFull              = 27
 )
 
-// meanings are the status and text of each code.
-var meanings = map[int]struct {
+// meanings are the status and text of each code, which is the place in the table.
+var meanings = [...]struct {
 	status int
 	text   string
 }{
-	codeSuccess:              {http.StatusOK, "Success"},
-	codeTokenDisabled:        {http.StatusForbidden, "Token disabled"},
-	codeTokenRequired:        {http.StatusUnauthorized, "Token is required"},
-	codeInvalidAuthorization: {http.StatusUnauthorized, "Invalid authorization"},
-	codeInvalidToken:         {http.StatusForbidden, "Invalid token"},
-	codeNoData:               {http.StatusBadRequest, "No data"},
-	codeInvalidFormat:        {http.StatusBadRequest, "Invalid data format"},
-	codeIncorrectIndex:       {http.StatusBadRequest, "Incorrect index"},
-	codeInternal:             {http.StatusInternalServerError, "Internal server error"},
-	codeEventRequired:        {http.StatusBadRequest, "Event field is required"},
-	codeEventBlank:           {http.StatusBadRequest, "Event field cannot be blank"},
-	codeFields:               {http.StatusBadRequest, "Error in handling indexed fields"},
-	codeQueryAuthDisabled:    {http.StatusBadRequest, "Query string authorization is not enabled"},
-	codeHealthy:              {http.StatusOK, "HEC is healthy"},
-	codeHealthInvalidToken:   {http.StatusBadRequest, "Invalid token"},
-	codeHealthTokenDisabled:  {http.StatusBadRequest, "Token disabled"},
+	{http.StatusOK, "Success"},
+	{http.StatusForbidden, "Token disabled"},
+	{http.StatusUnauthorized, "Token is required"},
+	{http.StatusUnauthorized, "Invalid authorization"},
+	{http.StatusForbidden, "Invalid token"},
+	{http.StatusBadRequest, "No data"},
+	{http.StatusBadRequest, "Invalid data format"},
+	{http.StatusBadRequest, "Incorrect index"},
+	{http.StatusInternalServerError, "Internal server error"},
+	{http.StatusServiceUnavailable, "Server is busy"},
+	{http.StatusBadRequest, "Data channel is missing"}, // 10
+	{http.StatusBadRequest, "Invalid data channel"},
+	{http.StatusBadRequest, "Event field is required"},
+	{http.StatusBadRequest, "Event field cannot be blank"},
+	{http.StatusBadRequest, "ACK is disabled"},
+	{http.StatusBadRequest, "Error in handling indexed fields"},
+	{http.StatusBadRequest, "Query string authorization is not enabled"},
+	{http.StatusOK, "HEC is healthy"},
+	{http.StatusServiceUnavailable, "HEC is unhealthy, queues are full"},
+	{http.StatusServiceUnavailable, "HEC is unhealthy, ack service unavailable"},
+	{http.StatusServiceUnavailable, "HEC is unhealthy, queues are full, ack service unavailable"}, // 20
+	{http.StatusBadRequest, "Invalid token"},
+	{http.StatusBadRequest, "Token disabled"},
+	{http.StatusServiceUnavailable, "Server is shutting down"},
+	{http.StatusOK, "HEC queue is approaching its capacity limit"},
+	{http.StatusOK, "HEC ACK is approaching its capacity limit"},
+	{http.StatusTooManyRequests, "HEC queue is at capacity and cannot process any more requests"},
+	{http.StatusTooManyRequests, "HEC ACK channel is at capacity and cannot process any more requests"},
 }
 
 const (
@@ -61,8 +83,11 @@ type answer struct {
 	code        int // HEC's code, or the status where splunkd answers without one
 	contentType string
 	body        string
+	more        string      // what the body holds behind the code
+	header      http.Header // in addition to splunkd's, or in its place
 	retryAfter  time.Duration
-	hangUp      bool // closes the connection after the answer
+	hangUp      bool  // closes the connection after the answer
+	confirms    int64 // how many indexed events a client that gets this answer knows to be indexed
 }
 
 // reply is the answer for a HEC code.
@@ -70,18 +95,15 @@ func reply(code int) answer {
 	return answerJSON(code, "")
 }
 
-// invalidEvent is the answer for a code that the event at an index, counted from zero, caused. Splunk counts from one for code 7.
-func invalidEvent(code, at int) answer {
-	if code == codeIncorrectIndex {
-		at++
-	}
-	return answerJSON(code, `,"invalid-event-number":`+strconv.Itoa(at))
+// numbered is the answer for a code with the number of the event that caused it.
+func numbered(code, number int) answer {
+	return answerJSON(code, `,"invalid-event-number":`+strconv.Itoa(number))
 }
 
 func answerJSON(code int, more string) answer {
 	m := meanings[code]
 	body := `{"text":"` + m.text + `","code":` + strconv.Itoa(code) + more + "}"
-	return answer{status: m.status, code: code, contentType: typeJSON, body: body}
+	return answer{status: m.status, code: code, contentType: typeJSON, body: body, more: more}
 }
 
 // notFound is Splunk's answer for an unknown path and, with another status, for a wrong method.
@@ -118,6 +140,7 @@ func (a answer) write(w http.ResponseWriter) {
 	if a.hangUp {
 		h.Set("Connection", "close")
 	}
+	maps.Copy(h, a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write([]byte(a.body))
 }

@@ -12,7 +12,7 @@ import (
 func (s *Splunk) authenticate(r *http.Request) (Token, int) {
 	query := r.URL.Query()
 	if query.Has("token") {
-		if code := s.state(query.Get("token")); code != codeSuccess {
+		if _, code := s.find(query.Get("token")); code != codeSuccess {
 			return Token{}, code
 		}
 		return Token{}, codeQueryAuthDisabled
@@ -21,10 +21,7 @@ func (s *Splunk) authenticate(r *http.Request) (Token, int) {
 	if code != codeSuccess {
 		return Token{}, code
 	}
-	if code := s.state(secret); code != codeSuccess {
-		return Token{}, code
-	}
-	return s.options.Tokens[secret], codeSuccess
+	return s.find(secret)
 }
 
 // credential takes the token out of an Authorization header: "Splunk <token>", or Basic with the token as password.
@@ -45,30 +42,15 @@ func credential(header string) (string, int) {
 	return "", codeInvalidAuthorization
 }
 
-// state tells whether a token is known and enabled.
-func (s *Splunk) state(secret string) int {
-	for known, token := range s.options.Tokens {
+// find looks a token up and tells whether it may be used.
+func (s *Splunk) find(secret string) (Token, int) {
+	for known, token := range *s.tokens.Load() {
 		if subtle.ConstantTimeCompare([]byte(known), []byte(secret)) == 1 {
 			if token.Disabled {
-				return codeTokenDisabled
+				return Token{}, codeTokenDisabled
 			}
-			return codeSuccess
+			return token, codeSuccess
 		}
 	}
-	return codeInvalidToken
-}
-
-// health answers without credentials; those given must be good, with codes of its own for those that are not.
-func (s *Splunk) health(r *http.Request) answer {
-	if r.Header.Get("Authorization") == "" {
-		return reply(codeHealthy)
-	}
-	switch _, code := s.authenticate(r); code {
-	case codeSuccess:
-		return reply(codeHealthy)
-	case codeTokenDisabled:
-		return reply(codeHealthTokenDisabled)
-	default:
-		return reply(codeHealthInvalidToken)
-	}
+	return Token{}, codeInvalidToken
 }

@@ -3,42 +3,35 @@ package splunk
 import (
 	"bytes"
 	"strings"
-	"time"
 )
 
 // sampleEvery is the share of events whose latency fast mode measures, and holds down what it costs.
 const sampleEvery = 64
 
-// collectFast counts the envelopes of a body and indexes nothing.
-func (s *Splunk) collectFast(body []byte) answer {
-	now := time.Now().UnixNano()
-	s.mu.Lock()
-	first := s.count
-	s.mu.Unlock()
-	var events int64
-	var ids [][]byte
-	for rest := body; len(rest) > 0; events++ {
-		end := nextEnvelope(rest)
-		if s.options.Ledger != nil {
-			if id := mark(rest[:end], idKey); id != nil {
-				ids = append(ids, id)
+// countEvents counts the envelopes or lines of a body without decoding them.
+func (s *Splunk) countEvents(body []byte, c call) load {
+	var l load
+	first := s.Count()
+	for rest := body; len(rest) > 0 && l.count != int64(c.keep); {
+		var event []byte
+		if c.raw {
+			event, rest, _ = bytes.Cut(rest, []byte{'\n'})
+			if len(bytes.TrimSpace(event)) == 0 {
+				continue
 			}
+		} else {
+			end := nextEnvelope(rest)
+			event, rest = rest[:end], rest[end:]
 		}
-		if (first+events)%sampleEvery == 0 {
-			s.measure(now, rest[:end])
+		if s.options.Ledger != nil {
+			l.addID(event)
 		}
-		rest = rest[end:]
+		if (first+l.count)%sampleEvery == 0 {
+			l.addTime(event)
+		}
+		l.count++
 	}
-	s.indexing.Lock()
-	err := s.record(ids)
-	s.indexing.Unlock()
-	if err != nil {
-		return reply(codeInternal)
-	}
-	s.mu.Lock()
-	s.count += events
-	s.mu.Unlock()
-	return reply(codeSuccess)
+	return l
 }
 
 // nextEnvelope returns where the envelope after the first one begins in a run of valid envelopes, or len(b).
@@ -52,21 +45,13 @@ func nextEnvelope(b []byte) int {
 			return len(b)
 		}
 		i += found + 1
-		start := skipSpace(b, i)
+		start := i + skip(b[i:], ' ')
 		if start == len(b) || b[start] != '{' {
 			continue
 		}
-		quote := skipSpace(b, start+1)
+		quote := start + 1 + skip(b[start+1:], ' ')
 		if quote+1 < len(b) && b[quote] == '"' && strings.IndexByte(" \t\r\n,:]}", b[quote+1]) < 0 {
 			return start
 		}
 	}
-}
-
-// skipSpace returns the index of the first byte at or after i that is not white space, or len(b).
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
-		i++
-	}
-	return i
 }

@@ -44,15 +44,18 @@ func endsMark(c byte) bool {
 	return c <= ' ' || c == '"' || c == '\\' || c == ','
 }
 
-// measure adds the age of an event that tells when it was made.
-func (s *Splunk) measure(now int64, event []byte) {
-	if made, err := strconv.ParseInt(string(mark(event, timeKey)), 10, 64); err == nil {
-		s.latency.add(now - made)
+// made returns when an event was made, in Unix nanoseconds, if it tells.
+func made(event []byte) (int64, bool) {
+	value := mark(event, timeKey)
+	if value == nil {
+		return 0, false
 	}
+	at, err := strconv.ParseInt(string(value), 10, 64)
+	return at, err == nil
 }
 
 // record adds ids to the ledger, and first to Options.Ledger. The caller holds s.indexing.
-func (s *Splunk) record(ids [][]byte) error {
+func (s *store) record(ids [][]byte) error {
 	if s.options.Ledger != nil && len(ids) > 0 {
 		lines := append(bytes.Join(ids, []byte{'\n'}), '\n')
 		if _, err := s.options.Ledger.Write(lines); err != nil {

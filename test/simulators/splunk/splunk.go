@@ -1,39 +1,37 @@
-// Package splunk simulates a strict Splunk HTTP Event Collector (HEC) and keeps a ledger of what it indexed.
+// Package splunk simulates a strict Splunk HTTP Event Collector (HEC), or a cluster of them, and keeps a ledger of what it indexed.
 //
 // It answers as Splunk Enterprise 10 does: same paths, decision order, status codes and bytes. It is strict beside that: whatever
 // Splunk tolerates but a careful client never sends (an unknown envelope key, a duplicate key, bytes that are not UTF-8) is answered
 // as Splunk answers it and recorded as a violation. What Splunk refuses is no violation: it is answered, and counted by code in
 // [Stats].
 //
-// The event endpoint and health exist; every other path, the raw and ack endpoints included, is answered 404.
+// The event, raw, ack and health endpoints exist; every other path is answered 404.
 package splunk
 
 import (
-	"bytes"
 	"io"
+	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-const (
-	defaultMaxContentLength = 838_860_800 // max_content_length in Splunk's limits.conf
-	defaultMaxEventSize     = 5 << 20     // maxEventSize in Splunk's inputs.conf
-	keptViolations          = 100
-)
-
 // A Token is what the simulator knows of one HEC token.
 type Token struct {
-	Indexes  []string // the indexes an envelope may name; empty allows every name, as in Splunk
+	Indexes  []string // the indexes an event may go to; empty allows every name, as in Splunk
 	Disabled bool
+	// UseACK is inputs.conf's: requests need a channel, and success comes with an ackId to ask the ack endpoint about.
+	UseACK bool
 }
 
 // Options configure a simulator. The zero value knows no token and so refuses everything.
 type Options struct {
 	// Tokens by their secret, compared exactly.
 	Tokens map[string]Token
+	// Indexes that exist. Events for another one are answered as if nothing were wrong and thrown away, unless their token has a
+	// list that refuses them. Empty means that every index exists. Not looked at in fast mode.
+	Indexes []string
 	// MaxContentLength bounds a body in bytes, as declared and as inflated. Default: 838860800.
 	MaxContentLength int64
 	// MaxEventSize bounds the JSON of one "event" in bytes. Default: 5 MiB.
@@ -41,196 +39,137 @@ type Options struct {
 	// AllOrNothing makes a request with an invalid event index nothing. Without it the events before the invalid one are indexed,
 	// which is what has been observed of Splunk; one splunkd log shows the opposite, so a client has to live with both.
 	AllOrNothing bool
+	// Poison returns the HEC code (6, 7, 12, 13 or 15) for which an otherwise valid event is refused, or 0. It is called from several
+	// goroutines, and not in fast mode.
+	Poison func(Event) int
+	// Numbers is how the answer to an invalid event tells which one it is.
+	Numbers Numbers
+	// Acks is indexer acknowledgement, for tokens that use it.
+	Acks AckOptions
+	// Capacity is how many POSTs of events may be in progress at a time. Beyond it they are answered 503/9, and health 503/18.
+	// Default: no bound.
+	Capacity int
+	// Work is how long each POST of events takes.
+	Work time.Duration
+	// Backpressure is inputs.conf's backpressureState=warn_at_80: success is 200/24 when more than 80 % of Capacity are in progress
+	// and 200/25 when a channel has more than 80 % of Acks.MaxPending; what is full is answered 429/26 and 429/27 instead of 503/9.
+	Backpressure bool
 	// KeepEvents is how many events, counted from the first, Events returns. Default: 0.
 	KeepEvents int
-	// OnEvent is called for each indexed event, one at a time and in the order of indexing.
+	// OnEvent is called for each indexed event, one at a time and in the order of indexing. Not called in fast mode.
 	OnEvent func(Event)
 	// Ledger gets the id of each event whose text holds one (see ID), one a line, in one Write a request. A request whose ids
 	// cannot be written is answered 500 and not counted.
 	Ledger io.Writer
 	// Fast makes the simulator cheap enough to run beside what it measures. Paths, methods, authentication, gzip, UTF-8 and an empty
 	// body are checked as ever, but envelopes are split and counted without being decoded: nothing inside them is checked or kept,
-	// OnEvent is not called, latency is taken from one event in 64, and ids are looked for only with a Ledger.
+	// latency is taken from one event in 64, and ids are looked for only with a Ledger.
 	Fast bool
+	// BlindBalancer makes a cluster's balancer go on sending to indexers that are down, and answer 503 with a page in their stead.
+	// Without it they are left out.
+	BlindBalancer bool
 }
+
+// Numbers is how an answer tells which event is invalid.
+type Numbers int
+
+// Ways to tell which event is invalid. With all but the first a client has to find it by itself.
+const (
+	NumbersRight   Numbers = iota // as Splunk: from zero, one higher for code 7
+	NumbersMissing                // not at all
+	NumbersWrong                  // always 0
+)
 
 // Splunk is the simulator, an http.Handler. Its methods may be called while it serves.
 type Splunk struct {
-	options   Options
-	ledger    *Ledger
-	latency   histogram
-	fault     atomic.Pointer[func(*http.Request) *Response]
-	requests  atomic.Int64
-	bodies    sync.Pool // of *bytes.Buffer
-	inflaters sync.Pool // of *gzip.Reader
+	*store
 
-	indexing sync.Mutex // serialises indexing, so that OnEvent and Ledger see events in order; taken before mu
-	mu       sync.Mutex // guards what follows
-	count    int64
-	bytes    int64
-	refused  map[int]int64
-	events   []Event
-	breaches int64
-	breach   []string
+	tokens    atomic.Pointer[map[string]Token]
+	fault     atomic.Pointer[func(*http.Request) *Response]
+	acks      *acks
+	working   atomic.Int64 // POSTs of events in progress
+	bodies    sync.Pool    // of *bytes.Buffer
+	inflaters sync.Pool    // of *gzip.Reader
 }
 
 // New returns a simulator.
 func New(options Options) *Splunk {
-	if options.MaxContentLength == 0 {
-		options.MaxContentLength = defaultMaxContentLength
-	}
-	if options.MaxEventSize == 0 {
-		options.MaxEventSize = defaultMaxEventSize
-	}
-	return &Splunk{options: options, ledger: NewLedger(), refused: map[int]int64{}, breach: []string{}}
+	return newIndexer(newStore(options))
 }
 
-// Count is the number of events indexed.
-func (s *Splunk) Count() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.count
+func newIndexer(into *store) *Splunk {
+	s := &Splunk{store: into, acks: newAcks(into)}
+	s.SetTokens(into.options.Tokens)
+	return s
 }
 
-// Events returns the first Options.KeepEvents events in the order of indexing.
-func (s *Splunk) Events() []Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.events)
+// SetTokens replaces the tokens: from now on these, by their secret, are known.
+func (s *Splunk) SetTokens(tokens map[string]Token) {
+	tokens = maps.Clone(tokens)
+	s.tokens.Store(&tokens)
 }
 
-// Ledger returns the ids seen so far. It goes on counting while the simulator serves.
-func (s *Splunk) Ledger() *Ledger {
-	return s.ledger
+// Restart forgets what was to be acknowledged, as splunkd does when it ends. The ids of every channel begin at 0 again.
+func (s *Splunk) Restart() {
+	s.acks.forget()
 }
 
-// Violations returns the first hundred things a client did that Splunk tolerates and a careful client never does.
-func (s *Splunk) Violations() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.breach)
+// A call is one request while it is answered.
+type call struct {
+	*http.Request
+
+	number int64
+	raw    bool // for the raw endpoint
+	keep   int  // with a fault that keeps a prefix, how many events are indexed, or -1
 }
 
 // ServeHTTP answers as Splunk does, unless a fault is set.
 func (s *Splunk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	number := s.requests.Add(1)
+	c := call{Request: r, number: s.requests.Add(1), keep: -1}
 	if fault := s.nextFault(r); fault != nil {
-		s.serveFault(w, r, number, fault)
+		s.serveFault(w, c, fault)
 		return
 	}
-	s.answer(number, r).write(w)
+	a := s.answer(c)
+	if r.Context().Err() != nil {
+		s.unconfirmed.Add(a.confirms)
+	}
+	a.write(w)
 }
 
 // answer is Splunk's answer to a request. What it refuses is counted.
-func (s *Splunk) answer(number int64, r *http.Request) answer {
-	a := s.route(number, r)
+func (s *Splunk) answer(c call) answer {
+	a := s.route(c)
 	if a.status >= http.StatusBadRequest {
-		s.mu.Lock()
-		s.refused[a.code]++
-		s.mu.Unlock()
+		s.refuse(a.code)
 	}
 	return a
 }
 
 // route finds the answer to a request by exact path and method.
-func (s *Splunk) route(number int64, r *http.Request) answer {
-	switch r.URL.Path {
+func (s *Splunk) route(c call) answer {
+	switch c.URL.Path {
 	case "/services/collector", "/services/collector/1.0", "/services/collector/event", "/services/collector/event/1.0":
-		switch r.Method {
-		case http.MethodPost:
-			return s.collect(number, r)
-		case http.MethodOptions: // answered without credentials: Docker's driver starts no container otherwise
+		if c.Method == http.MethodOptions { // answered without credentials: Docker's driver starts no container otherwise
 			return answer{status: http.StatusOK}
-		default:
-			return notFound(http.StatusMethodNotAllowed)
 		}
+		return only(http.MethodPost, c, s.collect)
+	case "/services/collector/raw", "/services/collector/raw/1.0":
+		c.raw = true
+		return only(http.MethodPost, c, s.collect)
+	case "/services/collector/ack", "/services/collector/ack/1.0":
+		return only(http.MethodPost, c, s.acknowledge)
 	case "/services/collector/health", "/services/collector/health/1.0":
-		if r.Method != http.MethodGet {
-			return notFound(http.StatusMethodNotAllowed)
-		}
-		return s.health(r)
+		return only(http.MethodGet, c, s.health)
 	default:
 		return notFound(http.StatusNotFound)
 	}
 }
 
-// collect handles one POST to the event endpoint.
-func (s *Splunk) collect(number int64, r *http.Request) answer {
-	allowed, code := s.authenticate(r)
-	if code != codeSuccess {
-		return reply(code)
+// only lets f answer one method.
+func only(method string, c call, f func(call) answer) answer {
+	if c.Method != method {
+		return notFound(http.StatusMethodNotAllowed)
 	}
-	s.checkHeader(number, r)
-	buf := s.takeBody()
-	defer s.returnBody(buf)
-	if refusal := s.readBody(buf, r); refusal != nil {
-		return *refusal
-	}
-	body := buf.Bytes()
-	s.mu.Lock()
-	s.bytes += int64(len(body))
-	s.mu.Unlock()
-	s.checkUTF8(number, body)
-	if len(bytes.TrimLeft(body, jsonSpace)) == 0 {
-		return reply(codeNoData)
-	}
-	if s.options.Fast {
-		return s.collectFast(body)
-	}
-	return s.collectStrict(number, r, allowed, body)
-}
-
-// collectStrict decodes every envelope and indexes what is valid.
-func (s *Splunk) collectStrict(number int64, r *http.Request, allowed Token, body []byte) answer {
-	b := newBatch(number, r.URL.Query(), allowed, s.options.MaxEventSize)
-	code, at := b.parse(body)
-	s.violate(b.violations...)
-	if code != codeSuccess && s.options.AllOrNothing {
-		return invalidEvent(code, at)
-	}
-	if err := s.index(b.events); err != nil {
-		return reply(codeInternal)
-	}
-	if code != codeSuccess {
-		return invalidEvent(code, at)
-	}
-	return reply(codeSuccess)
-}
-
-// index counts the events, keeps the first ones and tells who wants to know. It fails, and counts nothing, if the ledger cannot be
-// written.
-func (s *Splunk) index(events []Event) error {
-	s.indexing.Lock()
-	defer s.indexing.Unlock()
-	now := time.Now().UnixNano()
-	ids := make([][]byte, 0, len(events))
-	for i := range events {
-		if id := mark(events[i].Event, idKey); id != nil {
-			ids = append(ids, id)
-		}
-	}
-	if err := s.record(ids); err != nil {
-		return err
-	}
-	for i := range events {
-		s.measure(now, events[i].Event)
-	}
-	s.mu.Lock()
-	s.count += int64(len(events))
-	s.events = append(s.events, events[:min(len(events), s.options.KeepEvents-len(s.events))]...)
-	s.mu.Unlock()
-	if s.options.OnEvent != nil {
-		for i := range events {
-			s.options.OnEvent(events[i])
-		}
-	}
-	return nil
-}
-
-// violate records what the client should not have done.
-func (s *Splunk) violate(what ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.breaches += int64(len(what))
-	s.breach = append(s.breach, what[:min(len(what), keptViolations-len(s.breach))]...)
+	return f(c)
 }

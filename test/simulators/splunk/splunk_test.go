@@ -36,7 +36,7 @@ func options() splunk.Options {
 }
 
 // do sends a request to the handler as a careful client would, changed by edit.
-func do(t *testing.T, sim *splunk.Splunk, body string, edit ...func(*http.Request)) (status int, answer string) {
+func do(t *testing.T, sim http.Handler, body string, edit ...func(*http.Request)) (status int, answer string) {
 	t.Helper()
 	server := httptest.NewServer(sim)
 	defer server.Close()
@@ -195,8 +195,9 @@ func TestRequests(t *testing.T) {
 		{"V30 token in both", ok, edits{query("token=" + good)}, 400, inQuery},
 		{"V31 disabled", ok, edits{auth("Splunk " + disabled)}, 403, `{"text":"Token disabled","code":1}`},
 		{"any index without a list", `{"event":"x","index":"zzz"}`, edits{auth("Splunk " + good)}, 200, success},
-		{"V32 raw is unknown", ok, edits{path("/services/collector/raw")}, 404, notFound},
-		{"V40 ack is unknown", `{"acks":[0]}`, edits{path("/services/collector/ack")}, 404, notFound},
+		{"mint is unknown", ok, edits{path("/services/collector/mint")}, 404, notFound},
+		{"s2s is unknown", ok, edits{path("/services/collector/s2s")}, 404, notFound},
+		{"time in the query is none", ok, edits{query("time=yesterday")}, 400, `{"text":"Invalid data format","code":6,"invalid-event-number":0}`},
 		{"V43 health", "", edits{method("GET"), path("/services/collector/health"), auth("")}, 200, healthy},
 		{"V43 health, versioned", "", edits{method("GET"), path("/services/collector/health/1.0")}, 200, healthy},
 		{

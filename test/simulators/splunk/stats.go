@@ -14,11 +14,22 @@ type Stats struct {
 	Events int64 `json:"events"`
 	// Bytes counts bodies of authenticated requests, uncompressed.
 	Bytes int64 `json:"bytes"`
+	// ThrownAway counts events that were accepted and thrown away, because their index does not exist.
+	ThrownAway int64 `json:"thrown_away"`
+	// Unconfirmed counts indexed events whose client has not been told so: those before a refused event, those whose answer a fault
+	// replaced or whose client had gone, those not acknowledged yet or never. Their client has to send them again, so Duplicates
+	// of a correct one is at most this.
+	Unconfirmed int64 `json:"unconfirmed"`
+	// AckQueries counts requests to the ack endpoint that were answered 200, Acked the ids they were told to be indexed, and
+	// AckChannels the channels that are known now.
+	AckQueries  int64 `json:"ack_queries"`
+	Acked       int64 `json:"acked"`
+	AckChannels int64 `json:"ack_channels"`
 	// Refused counts refusals by HEC code, or by status where splunkd answers without one. Faults are not counted.
 	Refused map[int]int64 `json:"refused"`
 	// Violations counts what Splunk tolerates and a careful client never sends.
 	Violations int64 `json:"violations"`
-	// FirstViolations are what Splunk.Violations returns.
+	// FirstViolations are what Violations returns.
 	FirstViolations []string `json:"first_violations"`
 	// DistinctIDs and Duplicates are the ledger's: different ids, and sightings beyond the first of one.
 	DistinctIDs int   `json:"distinct_ids"`
@@ -30,10 +41,14 @@ type Stats struct {
 }
 
 // Stats returns the totals so far.
-func (s *Splunk) Stats() Stats {
+func (s *store) Stats() Stats {
 	const median, high = 0.5, 0.99
 	stats := Stats{
 		Requests:    s.requests.Load(),
+		Unconfirmed: s.unconfirmed.Load(),
+		AckQueries:  s.ackQueries.Load(),
+		Acked:       s.acked.Load(),
+		AckChannels: s.ackChannels.Load(),
 		DistinctIDs: s.ledger.Distinct(),
 		Duplicates:  s.ledger.Duplicates(),
 		LatencyP50:  milliseconds(s.latency.quantile(median)),
@@ -42,6 +57,7 @@ func (s *Splunk) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats.Events = s.count
+	stats.ThrownAway = s.thrown
 	stats.Bytes = s.bytes
 	stats.Refused = maps.Clone(s.refused)
 	stats.Violations = s.breaches

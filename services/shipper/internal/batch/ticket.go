@@ -16,7 +16,9 @@ type Ticket struct {
 	// settled, else zero.
 	Awaited wire.ID
 
-	holders atomic.Int32
+	holders   atomic.Int32
+	touched   atomic.Bool
+	givenBack atomic.Bool
 }
 
 // NewTicket makes a ticket that its maker holds.
@@ -29,5 +31,22 @@ func NewTicket(d *bus.Delivery) *Ticket {
 // Hold adds a holder.
 func (t *Ticket) Hold() { t.holders.Add(1) }
 
-// Done ends one hold, and reports whether it was the last.
-func (t *Ticket) Done() bool { return t.holders.Add(-1) == 0 }
+// Done ends one hold, and reports whether it was the last: then the delivery is to
+// be settled. One that was given back is not.
+func (t *Ticket) Done() bool { return t.holders.Add(-1) == 0 && !t.givenBack.Load() }
+
+// Touch notes that something of the delivery was taken: delivered, or made a dead letter.
+func (t *Ticket) Touch() { t.touched.Store(true) }
+
+// Untouched reports whether nothing of the delivery was taken yet.
+func (t *Ticket) Untouched() bool { return !t.touched.Load() }
+
+// GiveBack gives the delivery back to the bus, to be delivered again.
+func (t *Ticket) GiveBack() {
+	if !t.givenBack.Swap(true) {
+		t.Delivery.Release(0)
+	}
+}
+
+// GivenBack reports whether the delivery is not ours any more.
+func (t *Ticket) GivenBack() bool { return t.givenBack.Load() }

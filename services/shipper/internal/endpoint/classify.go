@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,30 +15,61 @@ import (
 // MaxRetryAfter bounds the wait that a Retry-After can ask for.
 const MaxRetryAfter = 10 * time.Minute
 
-// classify turns an answer into policy. Nothing but HTTP 200 with HEC's own
-// success in it counts as delivered: a load balancer's page with status 200 has
-// cost other shippers their events.
-func classify(base string, r *http.Response, body []byte, now time.Time) (hec.Answer, error) {
-	status := r.StatusCode
-	answer, unreadable := hec.ParseAnswer(body)
+// classify turns what became of a request into policy. Nothing but HTTP 200 with HEC's
+// own success in it counts as delivered: a load balancer's page with status 200 has cost
+// other shippers their events. With acks, it has to name an ackId as well.
+func classify(base string, o *outcome, acks bool, now time.Time) (hec.Answer, error) {
+	if o.status == 0 {
+		return hec.Answer{}, unanswered(base, o)
+	}
+	answer, unreadable := hec.ParseAnswer(o.body)
+	if o.err != nil {
+		unreadable = o.err
+	}
 	if unreadable != nil {
 		answer = hec.Answer{Code: NoCode, InvalidEvent: -1, AckID: -1}
 	}
-	said := sentence(base, r, answer, unreadable)
+	status := o.status
 	switch {
 	case status == http.StatusOK && isSuccess(answer.Code):
+		if acks && answer.AckID < 0 {
+			return answer, notAcknowledging(base)
+		}
 		return answer, nil
 	case status == http.StatusRequestEntityTooLarge:
 		return answer, &RefusedError{URL: base, Status: status, Answer: answer}
-	case mayPass(status, answer.Code):
-		return answer, &RetryError{After: retryAfter(r.Header, now), Err: said}
+	case mayPass(status, answer.Code), o.err != nil:
+		return answer, &RetryError{
+			After: retryAfter(o.header, now), Pressure: isPressure(status, answer.Code),
+			Taken: taken(status, answer), Err: sentence(base, o, answer, unreadable),
+		}
 	case status == http.StatusBadRequest && isRefusal(answer.Code):
 		return answer, &RefusedError{URL: base, Status: status, Answer: answer}
 	default:
 		// Redirects, 401, 403, 404, 405, 415 and 400 for reasons that are not in the
 		// events, or that nobody knows: nothing is dropped for them.
-		return answer, &HoldError{Err: said}
+		return answer, &HoldError{
+			Token: isAboutToken(status, answer.Code), Err: sentence(base, o, answer, unreadable),
+		}
 	}
+}
+
+// unanswered is the policy for a request without an answer.
+func unanswered(base string, o *outcome) error {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](o.err); ok {
+		return &HoldError{Err: fmt.Errorf("%s: %w: check the destination's tls", base, o.err)}
+	}
+	retry := &RetryError{Pressure: o.late, Err: fmt.Errorf("%s: %w", base, o.err)}
+	if o.sent {
+		retry.Taken = Every
+	}
+	return retry
+}
+
+// notAcknowledging is the policy for a success without an ackId where one has to be.
+func notAcknowledging(base string) error {
+	return &HoldError{Token: true, Taken: Every, Err: fmt.Errorf("%s: the token does not acknowledge: "+
+		"enable indexer acknowledgement for it (inputs.conf: useACK), or set the destination's ack to off or auto", base)}
 }
 
 // SlowDown reports whether an answer, a success, asks for fewer events. Splunk
@@ -57,12 +89,51 @@ func mayPass(status int, c hec.Code) bool {
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
 		return true
 	}
+	return c == hec.InternalError || isBusy(c)
+}
+
+// isBusy reports whether a code says that HEC takes no events for the time being.
+func isBusy(c hec.Code) bool {
 	switch c {
-	case hec.InternalError, hec.ServerBusy, hec.QueuesFull, hec.AckUnavailable, hec.QueuesFullAckUnavailable,
+	case hec.ServerBusy, hec.QueuesFull, hec.AckUnavailable, hec.QueuesFullAckUnavailable,
 		hec.ShuttingDown, hec.QueueFull, hec.AckFull:
 		return true
 	}
 	return false
+}
+
+// isPressure reports whether less at once might have helped.
+func isPressure(status int, c hec.Code) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return isBusy(c) && c != hec.AckUnavailable && c != hec.ShuttingDown
+}
+
+// taken is RetryError.Taken for an answer. Only HEC itself can say that it has taken
+// nothing, or nothing from some event on; a proxy answers 429 before it passes anything on.
+func taken(status int, a hec.Answer) int {
+	switch {
+	case a.Code == NoCode && status == http.StatusTooManyRequests:
+		return 0
+	case a.Code == NoCode || a.Code == hec.InternalError || isSuccess(a.Code):
+		return Every
+	case isBusy(a.Code) || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		return max(a.InvalidEvent, 0)
+	default:
+		return Every
+	}
+}
+
+// isAboutToken reports whether another token might do.
+func isAboutToken(status int, c hec.Code) bool {
+	switch c {
+	case hec.TokenDisabled, hec.TokenRequired, hec.InvalidAuthorization, hec.InvalidToken,
+		hec.HealthInvalidToken, hec.HealthTokenDisabled:
+		return true
+	}
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // isRefusal reports whether a code is about the events of a request.
@@ -75,19 +146,18 @@ func isRefusal(c hec.Code) bool {
 }
 
 // sentence says what was answered and, where that is clear, what to do about it.
-func sentence(base string, r *http.Response, a hec.Answer, unreadable error) error {
+func sentence(base string, o *outcome, a hec.Answer, unreadable error) error {
 	var said strings.Builder
-	fmt.Fprintf(&said, "%s: HTTP status %d", base, r.StatusCode)
-	var answerError *hec.AnswerError
+	fmt.Fprintf(&said, "%s: HTTP status %d", base, o.status)
 	switch {
-	case isRedirect(r.StatusCode):
-		fmt.Fprintf(&said, " to %q", bounded(r.Header.Get("Location")))
-	case errors.As(unreadable, &answerError):
-		fmt.Fprintf(&said, ": %v", answerError)
+	case isRedirect(o.status):
+		fmt.Fprintf(&said, " to %q", bounded(o.header.Get("Location")))
+	case unreadable != nil:
+		fmt.Fprintf(&said, ": %v", unreadable)
 	default:
 		fmt.Fprintf(&said, ": %s (code %d)", bounded(a.Text), a.Code)
 	}
-	if advice := advice(r.StatusCode, a.Code); advice != "" {
+	if advice := advice(o.status, a.Code); advice != "" {
 		said.WriteString(": " + advice)
 	}
 	return errors.New(said.String())

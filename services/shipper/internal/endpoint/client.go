@@ -4,24 +4,24 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
-// path is where HEC takes envelopes.
-const path = "/services/collector/event"
+// defaultTimeout is for a destination without one.
+const defaultTimeout = time.Minute
 
 // Request is one HEC request. It is sent again as the same Request: then a URL is
 // preferred that has not failed it.
@@ -34,6 +34,8 @@ type Request struct {
 	// Body as it is sent; Gzip says that it is compressed.
 	Body []byte
 	Gzip bool
+
+	failed []string // URLs, in this round
 }
 
 // Receipt is what a collector answered that has taken every event of a request.
@@ -60,142 +62,250 @@ type Options struct {
 // Client sends requests to one destination. Its methods may be called from any
 // goroutine.
 type Client struct {
-	targets   []*target
-	turn      atomic.Uint64
-	transport *http.Transport
-	header    http.Header
-	timeout   time.Duration
-}
+	balancer       balancer
+	transports     *transports
+	headers        *headers // of the destination's token on its channel
+	token          config.Secret
+	channel        string
+	version        string
+	ack            string
+	timeout        time.Duration
+	healthInterval time.Duration
+	now            func() time.Time
 
-// target is one URL of a destination.
-type target struct {
-	url   *url.URL
-	base  string // as configured, for messages
-	watch watch
+	mu     sync.Mutex
+	end    context.CancelFunc // ends the health checks; nil when there are none
+	closed bool
+	checks sync.WaitGroup
 }
 
 // New makes a client. It fails when a TLS file cannot be read or a URL cannot be parsed.
 func New(d *config.Destination, o Options) (*Client, error) {
-	transport, err := newTransport(d)
+	transports, err := newTransports(d)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		transport: transport,
-		timeout:   d.Timeout,
-		header: http.Header{
-			"Authorization":            {"Splunk " + d.Token.Reveal()},
-			"Content-Type":             {"application/json"},
-			"User-Agent":               {"drainline/" + o.Version},
-			"X-Splunk-Request-Channel": {o.Channel},
-			"__splunk_app_name":        {"drainline"},
-			"__splunk_app_version":     {o.Version},
-		},
+		transports: transports, headers: newHeaders(o.Version, o.Channel, d.Token),
+		token: d.Token, channel: o.Channel, version: o.Version, ack: cmp.Or(d.Ack, config.AckOff),
+		timeout: cmp.Or(d.Timeout, defaultTimeout), healthInterval: d.Health.Interval,
+		now: time.Now,
 	}
+	c.balancer = balancer{normal: max(d.Concurrency.Max, 1), now: c.clock}
 	for _, base := range d.URLs {
-		u, err := url.Parse(base + path)
+		t, err := newTarget(base)
 		if err != nil {
-			return nil, fmt.Errorf("urls: %w", err)
+			return nil, err
 		}
-		c.targets = append(c.targets, &target{url: u, base: base, watch: watch{log: o.Log.With("url", base)}})
+		log := o.Log.With("url", base)
+		t.since = c.now()
+		t.watch.log = log
+		t.lines.open = transports.shared
+		t.sessions = sessions{
+			open: func(token config.Secret) *Session { return c.newSession(t, token) },
+			most: c.balancer.normal, log: log, now: c.clock,
+		}
+		c.balancer.targets = append(c.balancer.targets, t)
 	}
-	if len(c.targets) == 0 {
+	if len(c.balancer.targets) == 0 {
 		return nil, errors.New("urls: empty: name at least one")
 	}
 	return c, nil
 }
 
-// Close closes idle connections, also those that are still to become idle.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// clock is the time, from where tests have changed it.
+func (c *Client) clock() time.Time { return c.now() }
 
-// Start begins to watch over the URLs, until Close.
-func (c *Client) Start() {}
+// Start begins to watch over the URLs, until Close. A single URL is not watched over:
+// whatever its health, there is no other.
+func (c *Client) Start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.end != nil || c.healthInterval <= 0 || c.balancer.single() {
+		return
+	}
+	ctx, end := context.WithCancel(context.Background())
+	c.end = end
+	c.checks.Go(func() { c.watchHealth(ctx) })
+}
+
+// Close ends what Start began and closes idle connections, also those that are still to
+// become idle, but for sessions that something may be asked for on. It may be called
+// without Start, and more than once.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	if c.end != nil {
+		c.end()
+	}
+	c.mu.Unlock()
+	c.checks.Wait()
+	for _, t := range c.balancer.targets {
+		t.lines.close()
+		t.sessions.close()
+	}
+}
 
 // Send posts one request to the URL that takes events and has the fewest in flight, and
 // returns when every event in it was accepted. Otherwise it fails with a *RetryError, a
 // *HoldError or a *RefusedError, or with ctx's error when ctx ended. When it
 // returns, the body is free to be changed.
 func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
-	t := c.targets[c.turn.Add(1)%uint64(len(c.targets))]
-	answer, err := c.post(ctx, t, r.Body, r.Gzip)
-	if ctx.Err() != nil && err != nil {
-		return Receipt{}, fmt.Errorf("%s: %w", t.base, context.Cause(ctx))
+	turn := c.balancer.pick(r)
+	t := turn.target
+	receipt, o, err := c.post(ctx, t, r)
+	if o.err != nil && ctx.Err() != nil {
+		c.balancer.done(turn, o.err)
+		return Receipt{}, fmt.Errorf("%s: %w", t.base, o.err)
 	}
-	t.watch.note(err, time.Now())
-	return Receipt{Answer: answer}, err
+	hold, held := errors.AsType[*HoldError](err)
+	if held {
+		hold.Token = hold.Token && c.isForeign(r.Token)
+	}
+	c.balancer.done(turn, err)
+	if !held || !hold.Token {
+		t.watch.note(err, c.now())
+	}
+	if err != nil {
+		return Receipt{}, c.balancer.verdict(t, r, err)
+	}
+	return receipt, nil
+}
+
+// isForeign reports whether a request's token is another than the destination's.
+func (c *Client) isForeign(token config.Secret) bool { return token != "" && token != c.token }
+
+// post is one try at one URL.
+func (c *Client) post(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
+	if c.ack != config.AckOff {
+		return c.postForAck(ctx, t, r)
+	}
+	header := c.headers.of(r)
+	if c.isForeign(r.Token) {
+		header = header.Clone()
+		header["Authorization"] = []string{"Splunk " + r.Token.Reveal()}
+	}
+	transport := t.lines.take(c.now())
+	defer t.lines.release(transport)
+	ask := call{method: http.MethodPost, url: t.place(r), header: header, data: r.Body}
+	o := ask.do(ctx, transport, c.timeout)
+	if isTired(o.status) {
+		t.lines.renew(c.now())
+	}
+	answer, err := classify(t.base, &o, false, c.now())
+	return Receipt{Answer: answer, Took: o.took}, o, err
+}
+
+// postForAck is a try on a session. One without an answer takes no further request: its
+// connection is gone, or hangs.
+func (c *Client) postForAck(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
+	s := t.sessions.take(cmp.Or(r.Token, c.token))
+	defer t.sessions.give(s)
+	o := s.do(ctx, &call{method: http.MethodPost, url: t.place(r), header: s.headers.of(r), data: r.Body})
+	answer, err := classify(t.base, &o, c.ack == config.AckOn, c.now())
+	if o.err != nil || answer.Code == hec.AckFull || isTired(o.status) && t.lines.renew(c.now()) {
+		s.Retire()
+	}
+	receipt := Receipt{Answer: answer, Took: o.took}
+	if err == nil && answer.AckID >= 0 {
+		receipt.Session = s
+		s.gave(answer.AckID)
+		if s.Confused() {
+			s.Retire()
+			t.sessions.scatter()
+		}
+	}
+	return receipt, o, err
+}
+
+// isTired reports whether a status, of a collector or of what stands before it, lets one
+// hope for another behind a new connection.
+func isTired(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 // Probe asks each URL, without an event, whether it would take events: HEC answers an
 // empty request with code 5 when its token is good. It returns nil when one would, else
 // why none does.
 func (c *Client) Probe(ctx context.Context) error {
-	_, err := c.post(ctx, c.targets[0], nil, false)
-	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Answer.Code == hec.NoData {
+	failures := make([]error, len(c.balancer.targets))
+	var probes sync.WaitGroup
+	for i, t := range c.balancer.targets {
+		probes.Go(func() {
+			if failures[i] = c.probe(ctx, t); failures[i] == nil {
+				c.balancer.well(t)
+			}
+		})
+	}
+	probes.Wait()
+	if slices.Contains(failures, nil) {
 		return nil
 	}
-	return err
+	return oneLine(failures)
+}
+
+// probe asks one URL, with the destination's own token.
+func (c *Client) probe(ctx context.Context, t *target) error {
+	transport := t.lines.take(c.now())
+	defer t.lines.release(transport)
+	ask := call{method: http.MethodPost, url: t.event, header: c.headers.query()}
+	o := ask.do(ctx, transport, c.timeout)
+	_, err := classify(t.base, &o, false, c.now())
+	if refused, ok := errors.AsType[*RefusedError](err); ok && !refused.TooLarge() {
+		err = nil
+	}
+	if err != nil || c.ack != config.AckOn {
+		return err
+	}
+	return c.probeAck(ctx, t, transport)
+}
+
+// probeAck asks whether the token acknowledges. HEC says with code 14 that it does not,
+// and knows no request with this ackId otherwise.
+func (c *Client) probeAck(ctx context.Context, t *target, transport http.RoundTripper) error {
+	u := *t.ack
+	u.RawQuery = "channel=" + url.QueryEscape(c.channel)
+	ask := call{method: http.MethodPost, url: &u, header: c.headers.query(), data: hec.AppendAckQuery(nil, []int64{0})}
+	o := ask.do(ctx, transport, c.timeout)
+	if _, err := classifyAcks(t.base, &o, c.now()); err != nil {
+		if _, refused := errors.AsType[*HoldError](err); refused {
+			return notAcknowledging(t.base)
+		}
+		return err
+	}
+	return nil
 }
 
 // Healthy is nil while at least one URL takes events, else says why none does.
 func (c *Client) Healthy() error {
-	reasons := make([]string, 0, len(c.targets))
-	for _, t := range c.targets {
-		trouble := t.watch.trouble()
-		if trouble == nil {
+	reasons := make([]error, len(c.balancer.targets))
+	for i, t := range c.balancer.targets {
+		if reasons[i] = t.watch.why(); reasons[i] == nil {
 			return nil
 		}
-		reasons = append(reasons, trouble.Error())
 	}
-	return errors.New(strings.Join(reasons, "; "))
+	return oneLine(reasons)
 }
 
-func (c *Client) post(ctx context.Context, t *target, data []byte, gzip bool) (hec.Answer, error) {
-	body := &body{data: data}
-	defer body.await()
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-
-	// Without an http.Client nothing follows redirects: HEC has none, and the token
-	// would go to whatever they name.
-	response, err := c.transport.RoundTrip(c.request(ctx, t, body, gzip))
-	if err != nil {
-		return hec.Answer{}, c.failed(ctx, t, err)
+// URLs says how each URL does, in the order of the configuration.
+func (c *Client) URLs() []URLState {
+	states := c.balancer.states()
+	for i, t := range c.balancer.targets {
+		if why := t.watch.why(); why != nil {
+			states[i].Error = why.Error()
+		}
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, hec.MaxAnswer+1))
-	if closeErr := response.Body.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return hec.Answer{}, c.failed(ctx, t, fmt.Errorf("answer %d broke off: %w", response.StatusCode, err))
-	}
-	return classify(t.base, response, text, time.Now())
+	return states
 }
 
-func (c *Client) request(ctx context.Context, t *target, body *body, gzip bool) *http.Request {
-	header := c.header.Clone()
-	if gzip {
-		header["Content-Encoding"] = []string{"gzip"}
+func oneLine(failures []error) error {
+	said := make([]string, len(failures))
+	for i, err := range failures {
+		said[i] = err.Error()
 	}
-	r := &http.Request{
-		Method: http.MethodPost, URL: t.url, Host: t.url.Host, Header: header,
-		Body: body.open(), ContentLength: int64(len(body.data)),
-		// Lets the transport repeat a request that met a connection the collector
-		// had just closed, of which nothing was sent.
-		GetBody: func() (io.ReadCloser, error) { return body.open(), nil },
-	}
-	return r.WithContext(ctx)
-}
-
-// failed is the policy for a request that got no answer. Whether the collector
-// took its events is not known.
-func (c *Client) failed(ctx context.Context, t *target, err error) error {
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &certificate):
-		return &HoldError{Err: fmt.Errorf("%s: %w: check the destination's tls", t.base, err)}
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &RetryError{Err: fmt.Errorf("%s: no answer within %v: %w", t.base, c.timeout, err)}
-	default:
-		return &RetryError{Err: fmt.Errorf("%s: %w", t.base, err)}
-	}
+	return errors.New(strings.Join(said, "; "))
 }

@@ -3,28 +3,20 @@ package endpoint
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve starts a collector and returns its base URL.
 func serve(t *testing.T, h http.HandlerFunc) string {
@@ -39,13 +31,26 @@ func answer(w http.ResponseWriter, c hec.Code) {
 	_, _ = w.Write(hec.AppendAnswer(nil, hec.NewAnswer(c)))
 }
 
+// always answers every request with a code.
+func always(c hec.Code) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		answer(w, c)
+	}
+}
+
 func client(t *testing.T, change func(*config.Destination), urls ...string) *Client {
+	t.Helper()
+	return clientWithLog(t, slog.New(slog.DiscardHandler), change, urls...)
+}
+
+func clientWithLog(t *testing.T, log *slog.Logger, change func(*config.Destination), urls ...string) *Client {
 	t.Helper()
 	d := &config.Destination{URLs: urls, Token: "secret", Timeout: 30 * time.Second, Concurrency: config.Concurrency{Max: 2}}
 	if change != nil {
 		change(d)
 	}
-	c, err := New(d, Options{Channel: "A-GUID", Version: "1.2", Log: slog.New(slog.DiscardHandler)})
+	c, err := New(d, Options{Channel: "A-GUID", Version: "1.2", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,92 +58,71 @@ func client(t *testing.T, change func(*config.Destination), urls ...string) *Cli
 	return c
 }
 
+// events is a request.
+func events() *Request { return &Request{Body: []byte(`{"event":"x"}`)} }
+
 func TestSendRequest(t *testing.T) {
 	t.Parallel()
-	var got *http.Request
-	var body []byte
+	type seen struct {
+		*http.Request
+
+		body string
+	}
+	got := make(chan seen, 1)
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		got = r
-		body, _ = io.ReadAll(r.Body)
+		body, _ := io.ReadAll(r.Body)
+		got <- seen{r, string(body)}
 		answer(w, hec.Success)
 	})
-	c := client(t, nil, url+"/prefix")
-	a, err := c.Send(t.Context(), c.Turn(), []byte(`{"event":"x"}`), true)
-	if err != nil || a.Code != hec.Success {
-		t.Fatal(a, err)
-	}
-	if got.Method != http.MethodPost || got.URL.Path != "/prefix/services/collector/event" || got.ContentLength != 13 {
-		t.Errorf("%s %s, %d bytes", got.Method, got.URL, got.ContentLength)
-	}
-	if string(body) != `{"event":"x"}` {
-		t.Errorf("body %q", body)
-	}
-	for name, want := range map[string]string{
-		"Authorization": "Splunk secret", "Content-Type": "application/json", "Content-Encoding": "gzip",
-		"User-Agent": "drainline/1.2", "X-Splunk-Request-Channel": "A-GUID", "Accept-Encoding": "",
-	} {
-		if v := got.Header.Get(name); v != want {
-			t.Errorf("%s: %q, want %q", name, v, want)
+	c := client(t, nil, url+"/pre%2Ffix")
+	f := func(r *Request, wantURI string, want map[string]string) {
+		t.Helper()
+		receipt, err := c.Send(t.Context(), r)
+		if err != nil || receipt.Answer.Code != hec.Success || receipt.Session != nil || receipt.Took <= 0 {
+			t.Fatal(receipt, err)
 		}
-	}
-	// These names are sent as they are: Splunk's apps look for the underscores.
-	if v := got.Header["__splunk_app_name"]; len(v) != 1 || v[0] != "drainline" {
-		t.Errorf("__splunk_app_name: %q", v)
-	}
-	if v := got.Header["__splunk_app_version"]; len(v) != 1 || v[0] != "1.2" {
-		t.Errorf("__splunk_app_version: %q", v)
-	}
-	if _, err := c.Send(t.Context(), c.Turn(), []byte(`{"event":"x"}`), false); err != nil {
-		t.Fatal(err)
-	}
-	if v := got.Header.Get("Content-Encoding"); v != "" {
-		t.Errorf("Content-Encoding without gzip: %q", v)
-	}
-}
-
-func TestSendKeepsConnections(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	peers := map[string]bool{}
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		peers[r.RemoteAddr] = true
-		mu.Unlock()
-		answer(w, hec.ServerBusy) // errors keep the connection too
-	})
-	c := client(t, nil, url)
-	for range 10 {
-		if _, err := c.Send(t.Context(), c.Turn(), []byte("{}"), false); err == nil {
-			t.Fatal("503 is no success")
+		r2 := <-got
+		if r2.Method != http.MethodPost || r2.RequestURI != wantURI || r2.body != string(r.Body) || r2.ContentLength != int64(len(r.Body)) {
+			t.Errorf("%s %s, %q", r2.Method, r2.RequestURI, r2.body)
 		}
-	}
-	if len(peers) != 1 {
-		t.Errorf("%d connections for requests one after another", len(peers))
-	}
-}
-
-func TestSendRotates(t *testing.T) {
-	t.Parallel()
-	var seen []string
-	urls := make([]string, 3)
-	for i, name := range []string{"a", "b", "c"} {
-		urls[i] = serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			seen = append(seen, name)
-			answer(w, hec.Success)
-		})
-	}
-	c := client(t, nil, urls...)
-	for range 3 {
-		turn := c.Turn()
-		for try := range uint64(3) {
-			if _, err := c.Send(t.Context(), turn+try, []byte("{}"), false); err != nil {
-				t.Fatal(err)
+		for name, value := range want {
+			if v := strings.Join(r2.Header[name], ","); v != value {
+				t.Errorf("%s: %q, want %q", name, v, value)
 			}
 		}
 	}
-	if got := strings.Join(seen, ""); got != "bcacababc" {
-		t.Errorf("order %s: each request starts one further, each try goes one further", got)
+	const path = "/pre%2Ffix/services/collector/"
+	f(&Request{Body: []byte(`{"event":"x"}`), Gzip: true}, path+"event", map[string]string{
+		"Authorization": "Splunk secret", "Content-Type": "application/json", "Content-Encoding": "gzip",
+		"User-Agent": "drainline/1.2", "X-Splunk-Request-Channel": "A-GUID", "Accept-Encoding": "",
+		"__splunk_app_name": "drainline", "__splunk_app_version": "1.2",
+	})
+	f(events(), path+"event", map[string]string{"Content-Encoding": "", "Authorization": "Splunk secret"})
+	f(&Request{Body: []byte("{}"), Token: "other", Gzip: true}, path+"event", map[string]string{
+		"Authorization": "Splunk other", "Content-Encoding": "gzip", "X-Splunk-Request-Channel": "A-GUID",
+	})
+	f(&Request{Raw: true, Body: []byte("a line\n")}, path+"raw", map[string]string{
+		"Authorization": "Splunk secret", "Content-Type": "text/plain", "X-Splunk-Request-Channel": "A-GUID",
+	})
+	f(&Request{Raw: true, Query: "host=a%26b&index=main", Body: []byte("a line\n"), Gzip: true},
+		path+"raw?host=a%26b&index=main", map[string]string{"Content-Encoding": "gzip"})
+	f(events(), path+"event", map[string]string{"Authorization": "Splunk secret", "Content-Encoding": ""})
+}
+
+// A destination that has nothing but its URLs is used as it is.
+func TestSendZeroDestination(t *testing.T) {
+	t.Parallel()
+	c, err := New(&config.Destination{URLs: []string{serve(t, always(hec.Success))}}, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
 	}
+	c.Start()
+	if _, err := c.Send(t.Context(), events()); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	c.Close()
+	c.Start()
 }
 
 func TestSendFollowsNoRedirect(t *testing.T) {
@@ -151,22 +135,8 @@ func TestSendFollowsNoRedirect(t *testing.T) {
 		w.Header().Set("Location", elsewhere)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	c := client(t, nil, url)
-	if _, err := c.Send(t.Context(), 0, []byte("{}"), false); policy(err) != "hold" {
+	if _, err := client(t, nil, url).Send(t.Context(), events()); policy(err) != "hold" {
 		t.Errorf("redirect: %v", err)
-	}
-}
-
-func TestSendTimeout(t *testing.T) {
-	t.Parallel()
-	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	})
-	c := client(t, func(d *config.Destination) { d.Timeout = 20 * time.Millisecond }, url)
-	_, err := c.Send(t.Context(), 0, []byte("{}"), false)
-	if policy(err) != "retry" || !strings.Contains(err.Error(), "no answer within 20ms") {
-		t.Errorf("timeout: %v", err)
 	}
 }
 
@@ -180,42 +150,90 @@ func TestSendContext(t *testing.T) {
 	})
 	c := client(t, nil, url)
 	for range tolerated + 1 {
-		if _, err := c.Send(ctx, 0, []byte("{}"), false); !errors.Is(err, context.Canceled) || policy(err) == "retry" {
+		if _, err := c.Send(ctx, events()); !errors.Is(err, context.Canceled) || policy(err) == "retry" {
 			t.Errorf("cancelled: %v", err)
 		}
 	}
 	if err := c.Healthy(); err != nil {
 		t.Errorf("our own end is no trouble of the destination's: %v", err)
 	}
+	if n := c.URLs()[0].InFlight; n != 0 {
+		t.Errorf("%d in flight", n)
+	}
 }
 
+// What becomes of a request whose connection fails: whether its events may have been
+// taken is what counts.
 func TestSendNetwork(t *testing.T) {
 	t.Parallel()
-	f := func(name string, h http.HandlerFunc) {
+	f := func(name, want string, h http.HandlerFunc) {
 		t.Helper()
-		c := client(t, nil, serve(t, h))
-		if _, err := c.Send(t.Context(), 0, []byte("{}"), false); policy(err) != "retry" {
-			t.Errorf("%s: %v", name, err)
+		c := client(t, func(d *config.Destination) { d.Timeout = 300 * time.Millisecond }, serve(t, h))
+		if _, err := c.Send(t.Context(), events()); policy(err) != want {
+			t.Errorf("%s: %s, want %s: %v", name, policy(err), want, err)
 		}
 	}
-	f("reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	f("answer breaks off", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100")
-		_, _ = w.Write([]byte(`{"text":"Success","code":0}`))
+	f("reset before the body", "retry, taken: every", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	f("reset after the body", "retry, taken: every", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
 	})
-	f("endless answer", func(w http.ResponseWriter, r *http.Request) {
+	f("no answer", "retry, taken: every, pressure", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	f("success breaks off", "retry, taken: every", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte(code(0)))
+	})
+	f("413 breaks off", "refused: hec_http_413", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	})
+	f("endless success", "retry, taken: every", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(code(0)))
 		for r.Context().Err() == nil {
 			if _, err := w.Write(bytes.Repeat([]byte(" "), 4096)); err != nil {
 				return
 			}
 		}
 	})
+}
 
+// Nothing was sent where there is no connection.
+func TestSendWithoutConnection(t *testing.T) {
+	t.Parallel()
+	f := func(name, want, url string) {
+		t.Helper()
+		c := client(t, func(d *config.Destination) { d.Timeout = 300 * time.Millisecond }, url)
+		if _, err := c.Send(t.Context(), events()); policy(err) != want {
+			t.Errorf("%s: %s, want %s: %v", name, policy(err), want, err)
+		}
+	}
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	c := client(t, nil, gone.URL)
-	if _, err := c.Send(t.Context(), 0, []byte("{}"), false); policy(err) != "retry" {
-		t.Errorf("refused connection: %v", err)
+	f("refused connection", "retry", gone.URL)
+	f("no such host", "retry", "http://splunk.invalid:8088")
+	f("no TLS", "retry", strings.Replace(serve(t, always(hec.Success)), "http:", "https:", 1))
+
+	var config net.ListenConfig
+	silent, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	f("silent handshake", "retry, pressure", "https://"+silent.Addr().String())
+}
+
+func TestSendTimeoutSays(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	c := client(t, func(d *config.Destination) { d.Timeout = 20 * time.Millisecond }, url)
+	if _, err := c.Send(t.Context(), events()); err == nil || !strings.Contains(err.Error(), "no answer within 20ms") {
+		t.Errorf("timeout: %v", err)
 	}
 }
 
@@ -230,113 +248,104 @@ func TestSendLeavesBodyAlone(t *testing.T) {
 	c := client(t, nil, url)
 	body, other := make([]byte, 4<<20), make([]byte, 4<<20)
 	for range 10 {
-		if _, err := c.Send(t.Context(), 0, body, false); err == nil {
+		if _, err := c.Send(t.Context(), &Request{Body: body}); err == nil {
 			t.Fatal("413 is no success")
 		}
 		copy(body, other) // the race detector sees a transport that still reads
 	}
 }
 
-func TestTLS(t *testing.T) {
+func TestProbe(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, hec.Success) }))
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(ca, block, 0o600); err != nil {
-		t.Fatal(err)
+	ack := func(c hec.Code) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			switch {
+			case !strings.HasSuffix(r.URL.Path, "/ack"):
+				answer(w, hec.NoData)
+			case r.URL.Query().Get("channel") != "A-GUID" || string(body) != `{"acks":[0]}`:
+				answer(w, hec.InvalidDataFormat)
+			case c == hec.Success:
+				_, _ = w.Write([]byte(`{"acks":{"0":false}}`))
+			default:
+				answer(w, c)
+			}
+		}
 	}
-	f := func(name, want string, options config.ClientTLS) {
+	f := func(name, mode, want string, handlers ...http.HandlerFunc) {
 		t.Helper()
-		c := client(t, func(d *config.Destination) { d.TLS = options }, s.URL)
-		if _, err := c.Send(t.Context(), 0, []byte("{}"), false); policy(err) != want {
-			t.Errorf("%s: %v, want %s", name, err, want)
+		var urls []string
+		for _, h := range handlers {
+			urls = append(urls, serve(t, h))
+		}
+		got := "nil"
+		if err := client(t, func(d *config.Destination) { d.Ack = mode }, urls...).Probe(t.Context()); err != nil {
+			got = err.Error()
+		}
+		if got != want && (want == "nil" || !strings.Contains(got, want)) {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-	f("unknown authority", "hold", config.ClientTLS{})
-	f("ca_file", "delivered", config.ClientTLS{CAFile: ca})
-	f("server_name", "delivered", config.ClientTLS{CAFile: ca, ServerName: "example.com"})
-	f("wrong server_name", "hold", config.ClientTLS{CAFile: ca, ServerName: "splunk.test"})
-	f("insecure_skip_verify", "delivered", config.ClientTLS{InsecureSkipVerify: true})
+	f("good token", "", "nil", always(hec.NoData))
+	f("empty is fine", "", "nil", always(hec.Success))
+	f("other words for no data", "", "nil", always(hec.InvalidDataFormat))
+	f("bad token", "", "Invalid token (code 4)", always(hec.InvalidToken))
+	f("busy", "", "Server is busy (code 9)", always(hec.ServerBusy))
+	f("413 without a body", "", "HTTP status 413", always(hec.TooLarge))
+	f("one of two", "", "nil", always(hec.InvalidToken), always(hec.NoData))
+	f("none of two", "", "(code 4): check the destination's token; http", always(hec.InvalidToken), always(hec.ServerBusy))
+	f("acknowledges", config.AckOn, "nil", ack(hec.Success))
+	f("does not acknowledge", config.AckOn, "the token does not acknowledge: enable", ack(hec.AckDisabled))
+	f("cannot say", config.AckOn, "Server is busy", ack(hec.ServerBusy))
+	f("need not acknowledge", config.AckAuto, "nil", ack(hec.AckDisabled))
 }
 
-func TestTLSClientCertificate(t *testing.T) {
+func TestHealthy(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TLS.PeerCertificates) == 1 {
-			answer(w, hec.Success)
-			return
-		}
-		answer(w, hec.InvalidToken)
-	}))
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	// The server's own pair serves as the client's: it only has to be presented.
-	dir := t.TempDir()
-	key, err := x509.MarshalPKCS8PrivateKey(s.TLS.Certificates[0].PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]*pem.Block{
-		"cert.pem": {Type: "CERTIFICATE", Bytes: s.Certificate().Raw}, "key.pem": {Type: "PRIVATE KEY", Bytes: key},
-	}
-	for name, block := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.TLS.ClientAuth = tls.RequestClientCert
-	c := client(t, func(d *config.Destination) {
-		d.TLS = config.ClientTLS{
-			InsecureSkipVerify: true, CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"),
-		}
-	}, s.URL)
-	if _, err := c.Send(t.Context(), 0, []byte("{}"), false); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestNewFails(t *testing.T) {
-	t.Parallel()
-	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f := func(want string, d config.Destination) {
-		t.Helper()
-		_, err := New(&d, Options{Log: slog.New(slog.DiscardHandler)})
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-	urls := []string{"http://splunk:8088"}
-	f("urls: empty", config.Destination{})
-	f("urls: ", config.Destination{URLs: []string{"http://splunk:8088%zz"}})
-	f("tls.ca_file: ", config.Destination{URLs: urls, TLS: config.ClientTLS{CAFile: "/no/such/file"}})
-	f("no PEM certificate", config.Destination{URLs: urls, TLS: config.ClientTLS{CAFile: empty}})
-	f("tls.cert_file, tls.key_file: ", config.Destination{URLs: urls, TLS: config.ClientTLS{CertFile: empty, KeyFile: empty}})
-	f("one is set without the other", config.Destination{URLs: urls, TLS: config.ClientTLS{CertFile: empty}})
-	f("one is set without the other", config.Destination{URLs: urls, TLS: config.ClientTLS{KeyFile: empty}})
-}
-
-func TestHealthyWithOneURL(t *testing.T) {
-	t.Parallel()
-	bad := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, hec.InvalidToken) })
-	good := serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, hec.Success) })
-	send := func(c *Client, turn uint64) {
-		_, _ = c.Send(t.Context(), turn, []byte("{}"), false)
-	}
+	bad, good := serve(t, always(hec.InvalidToken)), serve(t, always(hec.Success))
 	alone := client(t, nil, bad)
-	send(alone, 0)
+	if err := alone.Healthy(); err != nil {
+		t.Errorf("nothing is known: %v", err)
+	}
+	_, _ = alone.Send(t.Context(), events())
 	if err := alone.Healthy(); err == nil || !strings.Contains(err.Error(), "Invalid token (code 4)") {
 		t.Errorf("a refused token: %v", err)
 	}
 	both := client(t, nil, bad, good)
-	send(both, 0)
-	send(both, 1)
+	for range 2 {
+		_, _ = both.Send(t.Context(), events())
+	}
 	if err := both.Healthy(); err != nil {
 		t.Errorf("one of two URLs takes events: %v", err)
+	}
+	states := both.URLs()
+	if states[0].URL != bad || states[0].State != Held || !strings.Contains(states[0].Error, "code 4") || states[0].Since.IsZero() ||
+		states[1].State != Up || states[1].Error != "" || states[1].Since.IsZero() {
+		t.Errorf("%+v", states)
+	}
+}
+
+// gate holds requests back until it is opened.
+type gate struct {
+	came chan struct{}
+	open chan struct{}
+	once sync.Once
+}
+
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{came: make(chan struct{}, 100), open: make(chan struct{})}
+	t.Cleanup(g.lift)
+	return g
+}
+
+func (g *gate) lift() { g.once.Do(func() { close(g.open) }) }
+
+func (g *gate) handler(c hec.Code) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		g.came <- struct{}{}
+		<-g.open
+		answer(w, c)
 	}
 }

@@ -17,9 +17,11 @@ type RetryError struct {
 	// After is how long the collector asked to be left alone, MaxRetryAfter at
 	// most; zero when it did not say.
 	After time.Duration
-	// Pressure says that less at once might have helped: 429, 503, a timeout.
+	// Pressure says that less at once might have helped: 429, 503, 504, full queues,
+	// a timeout.
 	Pressure bool
-	// Elsewhere says that another URL takes events: there is no need to wait.
+	// Elsewhere says that another URL takes events and has not failed this request since
+	// all had: there is no need to wait.
 	Elsewhere bool
 	// Taken is how many events of the request, from its first, the collector may have
 	// taken even so; Every where it may have taken them all.
@@ -31,9 +33,18 @@ func (e *RetryError) Error() string { return e.Err.Error() }
 func (e *RetryError) Unwrap() error { return e.Err }
 
 // HoldError says that no URL takes anything from this destination as it is
-// configured: its token, its URLs or a certificate. Nothing is wrong with the events
-// and none was taken, so they wait until somebody has put it right.
-type HoldError struct{ Err error }
+// configured: its token, its URLs or a certificate. Nothing is wrong with the events,
+// so they wait until somebody has put it right.
+type HoldError struct {
+	// Token says that only the request's own token (Request.Token) is refused, by every
+	// URL that takes events: requests with other tokens need not wait, and Probe, which
+	// uses the destination's, says nothing about it.
+	Token bool
+	// Taken is how many events of the request the collector may have taken even so, as
+	// in RetryError. It is 0 but for a token that does not acknowledge where it has to.
+	Taken int
+	Err   error
+}
 
 func (e *HoldError) Error() string { return e.Err.Error() }
 func (e *HoldError) Unwrap() error { return e.Err }

@@ -39,47 +39,57 @@ const (
 
 // note takes the outcome of one try.
 func (w *watch) note(err error, now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	var (
 		hold    *HoldError
 		refused *RefusedError
+		retry   *RetryError
 	)
 	switch {
 	case err == nil, errors.As(err, &refused): // what refuses an event works
-		w.failures, w.reason = 0, nil
-		if w.announced != fine {
-			w.announced = fine
-			w.log.Info("destination takes events again")
-		}
+		w.fine()
 	case errors.As(err, &hold):
-		w.failures++
-		w.reason = err
-		w.announce(held, now)
+		w.trouble(err, held, 0, now)
+	case errors.As(err, &retry) && retry.After >= longWait:
+		w.trouble(err, away, 0, now)
 	default:
-		w.failures++
-		retry, asked := errors.AsType[*RetryError](err)
-		if w.failures > tolerated || asked && retry.After >= longWait {
-			w.reason = err
-			w.announce(away, now)
+		w.trouble(err, away, tolerated, now)
+	}
+}
+
+func (w *watch) fine() {
+	w.mu.Lock()
+	back := w.announced != fine
+	w.failures, w.reason, w.announced = 0, nil, fine
+	w.mu.Unlock()
+	if back {
+		w.log.Info("URL takes events again")
+	}
+}
+
+// trouble takes a failure. It is logged when trouble begins, after so many failures in a
+// row, and when it gets worse.
+func (w *watch) trouble(reason error, s severity, tolerated int, now time.Time) {
+	w.mu.Lock()
+	w.failures++
+	loud := false
+	if w.failures > tolerated {
+		w.reason = reason
+		if loud = s > w.announced && (w.announced != fine || now.Sub(w.last) >= quiet); loud {
+			w.announced, w.last = s, now
 		}
 	}
-}
-
-// announce logs trouble when it begins and when it gets worse. The caller holds mu.
-func (w *watch) announce(s severity, now time.Time) {
-	if s <= w.announced || w.announced == fine && now.Sub(w.last) < quiet {
-		return
-	}
-	w.announced, w.last = s, now
-	if s == held {
-		w.log.Error("destination refuses everything, its events are held until that is put right", "error", w.reason)
-	} else {
-		w.log.Warn("destination does not take events, retrying", "error", w.reason)
+	w.mu.Unlock()
+	switch {
+	case !loud:
+	case s == held:
+		w.log.Error("URL refuses everything, which is tried again until that is put right", "error", reason)
+	default:
+		w.log.Warn("URL does not take events, which are sent elsewhere or again", "error", reason)
 	}
 }
 
-func (w *watch) trouble() error {
+// why is why the URL takes nothing, nil while it does.
+func (w *watch) why() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.reason

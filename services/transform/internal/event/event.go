@@ -36,6 +36,9 @@ type Event struct {
 	// Metrics is one of the config.Metrics words, empty for events; MetricsIndex is the
 	// index of what becomes a metric, empty for the event's own.
 	Metrics, MetricsIndex string
+	// Token names the HEC token to send the event with, empty for the destination's own. It
+	// is never a secret.
+	Token string
 	// Named has the destinations that a drain or a rule names, a bit each in the order of
 	// their names.
 	Named uint64

@@ -35,6 +35,7 @@ func TestMistakes(t *testing.T) {
 		{set("host", "a {{ knd }}"), `.set.host: column 6: unknown name "knd", the nearest is "kind"`},
 		{set("index", "Web"), `.set.index: the text is no name of an index: 1 to 255 lower case letters, digits, _ and -, not beginning with -`},
 		{set("time", "noon"), `.set.time: the text is no time since 1970, in RFC 3339 or as a number of seconds`},
+		{set("token", "8a7bd0d5-a0c1-4c9b-a1f6-3c8b6f0a7e11"), `.set.token: the text is no name of a token: 1 to 32 lower case letters, digits and _`},
 		{set("source", "a\tb"), `.set.source: the text has more than 1000 bytes, control characters, or bytes that are not UTF-8`},
 		{changes(config.FieldChanges{Add: map[string]string{"a": "{{ knd }}"}}), `.fields.add.a: column 4: unknown name "knd", the nearest is "kind"`},
 		{changes(config.FieldChanges{Add: map[string]string{"drainline_mark": "x"}}), `.fields.add: drainline_mark is Drainline's own, rules can read it but not change it`},

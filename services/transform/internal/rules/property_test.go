@@ -34,6 +34,7 @@ var pool = []string{
 	`set: {index: '{{ message }}'}, fields: {remove: ['*']}`,
 	`set: {index: '{{ message }}'}, on_error: dead`,
 	`when: 'app == "shop"', set: {host: '{{ dyno }}'}`,
+	`set: {token: '{{ process }}'}`,
 }
 
 var inputs = rapid.OneOf(

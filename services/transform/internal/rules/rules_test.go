@@ -75,6 +75,18 @@ func TestRules(t *testing.T) {
 		{these{`set: {time: '{{ message }}'}`}, `app/web.1: 99999999999.9`, failedOn + `"r1"`},
 		{these{`set: {time: '{{ message }}'}`}, web, failedOn + `"r1"`},
 		{these{`parse: json, set: {time: '{{ fields.ts }}'}`}, object, `time=1714564801500000000`},
+		{these{`set: {token: '{{ credential }}'}`}, web, `token=team`},
+		{these{`set: {token: '{{ app }}_{{ process }}2'}`}, web, `token=shop_web2`},
+		{these{`set: {token: '{{ credential }}'}`, `set: {token: '{{ code }}', index: a}`}, web, `index=a token=team`},
+		{these{`set: {token: '{{ credential }}'}`, `set: {token: '{{ app }}'}`}, web, `token=shop`},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: " + strings.Repeat("x", 32), `token=` + strings.Repeat("x", 32)},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: " + strings.Repeat("x", 33), failedOn + `"r1"`},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: Team", failedOn + `"r1"`},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: a b", failedOn + `"r1"`},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: é", failedOn + `"r1"`},
+		{these{`set: {token: '{{ message }}'}`}, "app/web.1: 8a7bd0d5-a0c1-4c9b-a1f6-3c8b6f0a7e11", failedOn + `"r1"`},
+		{these{`set: {token: '{{ credential }}'}`, `set: {token: 't{{ app }}', time: 'x{{ app }}'}`, `set: {token: '{{ dyno }}'}`}, web, `token=team ` + failedOn + `["r2","r3"]`},
+		{these{`set: {token: '{{ credential }}', message: m, time: '1714564801', index: i, sourcetype: st, source: s, host: h}`}, web, `host=h source=s sourcetype=st index=i token=team time=1714564801000000000 message=m`},
 
 		// fields
 		{these{`fields: {add: {place: '{{ app }}/{{ dyno }}', team: a}}`}, web, `+place="shop/web.1" +team="a"`},
@@ -139,6 +151,7 @@ func TestRules(t *testing.T) {
 		{these{`parse: json`, `parse: none, set: {message: x, time: 'x{{ app }}'}`, `set: {source: 's{{ fields.ts }}'}`}, object, `source=s1714564801.5 ` + failedOn + `"r2"`},
 		{these{`set: {time: 'x{{ app }}'}, on_error: dead`, `drop: true`}, web, `dead, rule_failed: rule "r1" failed: set.time: the text is no time since 1970, in RFC 3339 or as a number of seconds`},
 		{these{`redact: [email], set: {time: 'x{{ app }}'}`}, web, `dead, rule_failed: rule "r1" failed: set.time: the text is no time since 1970, in RFC 3339 or as a number of seconds`},
+		{these{`set: {token: '{{ dyno }}'}, on_error: dead`}, web, `dead, rule_failed: rule "r1" failed: set.token: the text is no name of a token: 1 to 32 lower case letters, digits and _`},
 		{these{`redact: [email], set: {index: '{{ message }}'}, on_error: keep`}, web, `dead, rule_failed: rule "r1" failed: set.index: the text is no name of an index: 1 to 255 lower case letters, digits, _ and -, not beginning with -`},
 	} {
 		if got := newTrial(t, c.rules.yaml()).run(input(t, c.in)); got != c.want {

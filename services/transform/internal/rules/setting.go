@@ -46,7 +46,7 @@ func newSetting(key, text string) (setting, error) {
 // assign gives the event all values or none, and all at once, so that no template sees
 // what another one did. A value that is empty is none.
 func (r *Runner) assign(e *event.Event, settings []setting) error {
-	var values [6]value // there are no more keys
+	var values [7]value // there are no more keys
 	for i := range settings {
 		s := &settings[i]
 		if s.text == nil {
@@ -97,6 +97,10 @@ func read(key string, text []byte) (v value, why string) {
 		if !isIndex(text) {
 			return value{}, "the text is no name of an index: 1 to 255 lower case letters, digits, _ and -, not beginning with -"
 		}
+	case "token":
+		if !isTokenName(text) {
+			return value{}, "the text is no name of a token: 1 to 32 lower case letters, digits and _"
+		}
 	default:
 		if !isWords(text) {
 			return value{}, "the text has more than 1000 bytes, control characters, or bytes that are not UTF-8"
@@ -118,6 +122,8 @@ func (v value) give(e *event.Event, key string) {
 		e.Sourcetype = fields.Alias(v.text)
 	case "index":
 		e.Index = fields.Alias(v.text)
+	case "token":
+		e.Token = fields.Alias(v.text)
 	case "time":
 		e.TimeNS = v.ns
 	case "message":
@@ -134,6 +140,17 @@ func isIndex(text []byte) bool {
 		}
 	}
 	return 0 < len(text) && len(text) <= 255
+}
+
+// isTokenName says whether the text is a name as those under ingest.hec.tokens are. A GUID, as
+// Splunk's tokens are, is none: what names a token may be seen.
+func isTokenName(text []byte) bool {
+	for _, c := range text {
+		if ('a' > c || c > 'z') && ('0' > c || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return 0 < len(text) && len(text) <= 32
 }
 
 // isWords says whether a text is fit for host, source or sourcetype.

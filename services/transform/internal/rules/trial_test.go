@@ -111,6 +111,7 @@ func encode(e *event.Event) []part {
 		{"source", e.Source},
 		{"sourcetype", e.Sourcetype},
 		{"index", e.Index},
+		{"token", e.Token},
 		{"time", fmt.Sprint(e.TimeNS)},
 		{"text", string(e.Text)},
 		{"json", string(e.JSON)},

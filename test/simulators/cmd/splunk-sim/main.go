@@ -1,4 +1,4 @@
-// Splunk-sim is a strict Splunk HTTP Event Collector that counts what it indexes.
+// Splunk-sim is a strict Splunk HTTP Event Collector, or a cluster of them, that counts what it indexes.
 //
 // Its first line on standard output is "listening on http://ADDRESS". It ends on SIGINT or SIGTERM, after the requests in flight.
 package main
@@ -45,8 +45,10 @@ var errUsage = errors.New("usage")
 
 // settings are the flags.
 type settings struct {
-	listen, token, ledger string
-	stats, fast           bool
+	listen, token, ledger, sticky string
+	stats, ack                    bool
+	cluster                       int
+	options                       splunk.Options
 }
 
 func parse(args []string) (settings, error) {
@@ -56,12 +58,42 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.token, "token", "11111111-1111-1111-1111-111111111111", "accept this `token`, for any index")
 	flags.StringVar(&s.ledger, "ledger", "", "append the id of each event with id=<id> in its text to this `file`, one a line")
 	flags.BoolVar(&s.stats, "stats", false, "answer GET /_sim/stats with totals in JSON")
-	flags.BoolVar(&s.fast, "fast", false, "count envelopes without decoding them: nothing inside them is checked, latency is that of "+
-		"one event in 64, and ids are looked for only with -ledger")
+	flags.BoolVar(&s.options.Fast, "fast", false, "count envelopes without decoding them: nothing inside them is checked, latency is "+
+		"that of one event in 64, and ids are looked for only with -ledger")
+	flags.DurationVar(&s.options.Work, "delay", 0, "answer requests with events after this `time`")
+	flags.BoolVar(&s.ack, "ack", false, "the token uses indexer acknowledgement")
+	flags.DurationVar(&s.options.Acks.Delay, "ack-delay", 0, "acknowledge requests this `time` after their success")
+	flags.IntVar(&s.options.Capacity, "capacity", 0, "be busy beyond this `number` of requests at a time; 0 for no bound")
+	flags.BoolVar(&s.options.Backpressure, "backpressure", false, "warn with 200/24 above 80 % of -capacity, and say 429/26 beyond it")
+	flags.IntVar(&s.cluster, "cluster", 1, "be this `number` of indexers behind a load balancer")
+	flags.StringVar(&s.sticky, "sticky", "none", "the load balancer goes by `cookie|connection|none`")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		return settings{}, errUsage
 	}
+	if _, ok := stickiness[s.sticky]; !ok || s.cluster < 1 {
+		flags.Usage()
+		return settings{}, errUsage
+	}
 	return s, nil
+}
+
+var stickiness = map[string]splunk.Stickiness{
+	"none":       splunk.NotSticky,
+	"cookie":     splunk.StickyCookie,
+	"connection": splunk.StickyConnection,
+}
+
+// A simulator is one Splunk or a cluster.
+type simulator interface {
+	http.Handler
+	Stats() splunk.Stats
+}
+
+func (s settings) simulator() simulator {
+	if s.cluster == 1 {
+		return splunk.New(s.options)
+	}
+	return splunk.NewCluster(s.cluster, stickiness[s.sticky], s.options)
 }
 
 // run serves until ctx ends.
@@ -70,16 +102,15 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	options := splunk.Options{Tokens: map[string]splunk.Token{flags.token: {}}, Fast: flags.fast}
+	flags.options.Tokens = map[string]splunk.Token{flags.token: {UseACK: flags.ack}}
 	if flags.ledger != "" {
 		file, openErr := openLedger(flags.ledger)
 		if openErr != nil {
 			return openErr
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		options.Ledger = file
+		flags.options.Ledger = file
 	}
-	sim := splunk.New(options)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", flags.listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -87,7 +118,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if _, err := fmt.Fprintf(out, "listening on http://%s\n", listener.Addr()); err != nil {
 		return errors.Join(fmt.Errorf("print the address: %w", err), listener.Close())
 	}
-	return serve(ctx, listener, handler(sim, flags.stats))
+	return serve(ctx, listener, handler(flags.simulator(), flags.stats))
 }
 
 // serve serves until ctx ends, then finishes the requests in flight.
@@ -109,7 +140,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 }
 
 // handler is the simulator, with its totals beside it if they are wanted.
-func handler(sim *splunk.Splunk, stats bool) http.Handler {
+func handler(sim simulator, stats bool) http.Handler {
 	if !stats {
 		return sim
 	}

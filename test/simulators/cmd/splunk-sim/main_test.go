@@ -92,6 +92,36 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	url, end := start(t, "-token", "secret", "-stats", "-cluster", "2", "-ack", "-ack-delay", "1ms", "-delay", "1ms",
+		"-capacity", "1", "-backpressure")
+	defer end()
+	const channel, warning = "?channel=fe0ecfad-13d5-401b-847d-77833bd77131", "HEC queue is approaching its capacity limit"
+	// The load balancer alternates, so that each request is the first of its channel on an indexer.
+	for range 2 {
+		got := string(request(t, http.MethodPost, url+"/services/collector/event"+channel, `{"event":"x"}`))
+		if want := `{"text":"` + warning + `","code":24,"ackId":0}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	acks := func() string {
+		return string(request(t, http.MethodPost, url+"/services/collector/ack"+channel, `{"acks":[0]}`))
+	}
+	for deadline := time.Now().Add(5 * time.Second); acks() != `{"acks":{"0":true}}`; {
+		if time.Now().After(deadline) {
+			t.Fatal("not acknowledged")
+		}
+	}
+	var got splunk.Stats
+	if err := json.Unmarshal(request(t, http.MethodGet, url+"/_sim/stats", ""), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Events != 2 || got.Acked != 1 || got.AckChannels != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func waitFor(t *testing.T, path, want string) {
 	t.Helper()
 	var got []byte
@@ -114,6 +144,8 @@ func TestRunFails(t *testing.T) {
 		{"address", []string{"-listen", "256.0.0.1:0"}, "listen: "},
 		{"ledger", []string{"-ledger", filepath.Join(t.TempDir(), "no", "ids")}, "open ledger: "},
 		{"argument", []string{"extra"}, "usage"},
+		{"stickiness", []string{"-sticky", "glue"}, "usage"},
+		{"cluster of none", []string{"-cluster", "0"}, "usage"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

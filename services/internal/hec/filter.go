@@ -1,0 +1,58 @@
+package hec
+
+import (
+	"slices"
+	"strings"
+)
+
+// FieldFilter says which indexed fields go along with events. A nil filter keeps all.
+// It remembers what it said of names, so it is not for several goroutines at once.
+type FieldFilter struct {
+	globs []string
+	// verdicts on names: as many as maxVerdicts.
+	verdicts map[string]bool
+}
+
+// maxVerdicts is far above the number of fields that apps have. Where names are made up
+// for every event, it bounds the memory.
+const maxVerdicts = 4096
+
+// NewFieldFilter makes a filter that keeps the fields whose names one of the globs
+// matches, in which * is any text, none included. It is nil, which keeps all, when globs
+// is nil or one of them is "*"; an empty list keeps none.
+func NewFieldFilter(globs []string) *FieldFilter {
+	if globs == nil || slices.Contains(globs, "*") {
+		return nil
+	}
+	return &FieldFilter{globs: globs, verdicts: make(map[string]bool)}
+}
+
+// Keeps says whether fields of that name are kept.
+func (f *FieldFilter) Keeps(name string) bool {
+	if f == nil {
+		return true
+	}
+	keeps, known := f.verdicts[name]
+	if !known {
+		keeps = slices.ContainsFunc(f.globs, func(glob string) bool { return matches(glob, name) })
+		if len(f.verdicts) == maxVerdicts {
+			clear(f.verdicts)
+		}
+		f.verdicts[strings.Clone(name)] = keeps // names point into messages that go
+	}
+	return keeps
+}
+
+// matches says whether a name is what the glob says, in which * is any text.
+func matches(glob, name string) bool {
+	begin, rest, wild := strings.Cut(glob, "*")
+	name, ok := strings.CutPrefix(name, begin)
+	for ok && wild {
+		var part string
+		if part, rest, wild = strings.Cut(rest, "*"); !wild {
+			return strings.HasSuffix(name, part)
+		}
+		_, name, ok = strings.Cut(name, part)
+	}
+	return ok && name == ""
+}

@@ -1,0 +1,69 @@
+package shipper
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/shipper/internal/batch"
+)
+
+// parcel is events that Splunk has accepted and not yet acknowledged as indexed.
+type parcel struct {
+	key      key
+	contents batch.Contents
+	// since is when the first try to deliver them began.
+	since time.Time
+}
+
+// indexed takes a parcel that Splunk has acknowledged.
+func (d *destination) indexed(p *parcel, _ time.Duration) {
+	d.meters.delivered.Add(p.contents.Len())
+	d.latency.record(p.contents.OldestNS())
+	d.settleContents(context.Background(), &p.contents)
+	d.lost.wake()
+}
+
+// neverIndexed takes a parcel of which it will never be known: it is sent again.
+func (d *destination) neverIndexed(p *parcel, why error) {
+	d.meters.possibleDuplicates.Add(p.contents.Len())
+	d.meters.lostAcks.Add(1)
+	if d.lost.alarm.Due() {
+		d.log.Warn("Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
+	}
+	d.lost.add(p)
+}
+
+// lost holds parcels until they are sent again. There are no more than may be pending.
+type lost struct {
+	mu      sync.Mutex
+	parcels []*parcel
+	changed chan struct{} // something was acknowledged or lost, or the destination is cured
+	alarm   bus.Alarm
+}
+
+func newLost() *lost { return &lost{changed: make(chan struct{}, 1)} }
+
+func (l *lost) add(p *parcel) {
+	l.mu.Lock()
+	l.parcels = append(l.parcels, p)
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *lost) wake() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// take takes all parcels.
+func (l *lost) take() []*parcel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	parcels := l.parcels
+	l.parcels = nil
+	return parcels
+}

@@ -1,0 +1,96 @@
+package shipper
+
+import (
+	"context"
+	"time"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+)
+
+// A stream that is nine tenths full is made so much emptier that it is not at once full
+// again. In percent of its size.
+const (
+	highWater = 90
+	lowWater  = 85
+)
+
+// watchEvery is how often it is looked how full the stream is.
+const watchEvery = time.Second
+
+// shedding is how a full stream is made room in: whoever watches it gives turns, and the
+// intake sheds its oldest message for each.
+type shedding struct {
+	turns chan struct{}
+	shed  chan int // bytes of what was shed, for each turn
+}
+
+func newShedding() shedding {
+	return shedding{turns: make(chan struct{}), shed: make(chan int)}
+}
+
+// watchStream gives turns while the stream is too full and the destination is to drop or
+// bury its oldest events then.
+func (d *destination) watchStream(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if d.settings().config.WhenFull == "" || d.settings().config.WhenFull == config.FullBlock {
+			continue
+		}
+		held, most, err := d.bus.Held(ctx, d.bus.Names().EventsStream(d.name))
+		if err != nil || most <= 0 || held < most*highWater/100 {
+			continue // what is wrong with the bus is told by those who carry events
+		}
+		d.giveTurns(ctx, held-most*lowWater/100)
+	}
+}
+
+// giveTurns has so many bytes shed, or as much as can be before the next look.
+func (d *destination) giveTurns(ctx context.Context, excess int64) {
+	look := time.NewTimer(watchEvery)
+	defer look.Stop()
+	for excess > 0 {
+		select {
+		case d.full.turns <- struct{}{}:
+		case <-look.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case n := <-d.full.shed:
+			excess -= int64(n)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// shed drops or buries a message as when_full says. It reports false when there was no
+// time for that.
+func (in *intake) shed(ctx context.Context, o *opened) bool {
+	d := in.destination
+	policy := d.settings().config.WhenFull
+	delivery, events := o.ticket.Delivery, len(o.batch.Events)
+	if policy == config.FullDead {
+		letter := delivery.Dead(wire.StageShipper, ReasonStreamFull, "the destination's stream was full")
+		letter.Destination = d.name
+		if !d.bury(ctx, ctx.Done(), letter) {
+			return false
+		}
+		d.meters.dead.Add(events)
+	} else {
+		d.meters.dropped.Add(events)
+	}
+	if in.shedAlarm.Due() {
+		d.log.Warn("the destination's stream is full, its oldest events go to make room", "when_full", policy)
+	}
+	d.settle(ctx, o.ticket)
+	return true
+}
