@@ -1,6 +1,7 @@
 package shipper
 
 import (
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -35,12 +36,15 @@ type Counts struct {
 
 // meters are one destination's metrics.
 type meters struct {
+	// destination is the one that has these meters now.
+	destination atomic.Pointer[destination]
+
 	delivered, dead, dropped, requests, retries, splits, possibleDuplicates, lostAcks, bytes, sent, untold *telemetry.Counter
 }
 
-func newMeters(m *telemetry.Metrics, destination string) *meters {
-	label := attribute.String("destination", destination)
-	return &meters{
+func newMeters(m *telemetry.Metrics, name string) *meters {
+	label := attribute.String("destination", name)
+	meters := &meters{
 		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has answered success for.", label),
 		dead:      m.Counter("drainline_shipper_dead", "{event}", "Events that became dead letters, and unreadable messages.", label),
 		dropped:   m.Counter("drainline_shipper_dropped", "{event}", "Events dropped because the stream was full.", label),
@@ -54,4 +58,23 @@ func newMeters(m *telemetry.Metrics, destination string) *meters {
 		sent:     m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
 		untold:   m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement will never be told.", label),
 	}
+	gauge := func(metric, unit, help string, read func(d *destination) int) {
+		m.Gauge(metric, unit, help, func() int64 {
+			if d := meters.destination.Load(); d != nil {
+				return int64(read(d))
+			}
+			return 0
+		}, label)
+	}
+	gauge("drainline_shipper_window", "{request}", "Requests that may be in flight.", func(d *destination) int { return d.window.Size() })
+	gauge("drainline_shipper_in_flight", "{request}", "Requests in flight.", func(d *destination) int { return int(d.flying.Load()) })
+	gauge("drainline_shipper_pending_acks", "{request}", "Requests accepted and not yet acknowledged by Splunk.",
+		func(d *destination) int { return d.tracker.Pending() })
+	gauge("drainline_shipper_parked", "", "1 while the destination takes nothing as it is configured.", func(d *destination) int {
+		if d.parking.reason() != nil {
+			return 1
+		}
+		return 0
+	})
+	return meters
 }

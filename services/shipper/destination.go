@@ -60,6 +60,7 @@ func newDestination(name string, o Options, m *meters, l *latency) *destination 
 		window: pace.NewWindow(1, false), rate: pace.NewRate(config.RateLimit{}),
 		parking: newParking(), full: newShedding(), lost: newLost(),
 	}
+	m.destination.Store(d)
 	d.tracker = ack.New(ack.Options[*parcel]{Acked: d.indexed, Lost: d.neverIndexed, Log: d.log})
 	return d
 }

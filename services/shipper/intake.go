@@ -93,7 +93,7 @@ func (in *intake) consume(ctx context.Context) {
 	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
 	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
 		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
-		Buried: in.destination.tellBuried,
+		Buried: in.destination.tellBuried, Prefetch: in.prefetch(),
 	})
 	defer consumer.Close()
 	for {
@@ -106,6 +106,16 @@ func (in *intake) consume(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// prefetch bounds the deliveries in hand, in bytes; zero leaves it to the bus. What Splunk
+// has to acknowledge is in hand for as long as that takes, often ten seconds and more.
+func (in *intake) prefetch() int64 {
+	const whileAwaited = 64 << 20
+	if in.destination.settings().config.Ack == config.AckOn {
+		return whileAwaited
+	}
+	return 0
 }
 
 // awaitIdle returns when the intake is idle or ctx ends.

@@ -137,7 +137,7 @@ func (p *packer) close() {
 // add puts the next event into its request. It reports false when that, or the number of
 // requests being filled, leaves no room.
 func (p *packer) add(s *settings, e *wire.Event) bool {
-	k := p.encoder.keyOf(p.open.batch.Token, e)
+	k := p.encoder.keyOf(p.token(s), e)
 	into := p.fillingFor(k)
 	if into == nil {
 		if len(p.filling) == mostFilling {
@@ -158,6 +158,19 @@ func (p *packer) add(s *settings, e *wire.Event) bool {
 	into.contents.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
 	into.full = !s.hasRoom(&into.body, 1)
 	return true
+}
+
+// token is the name of the token that a rule has chosen for the delivery in hand, if the
+// configuration has it. A name may come from outside, so it is not told.
+func (p *packer) token(s *settings) string {
+	name := p.open.batch.Token
+	if _, known := s.tokens[name]; known || name == "" {
+		return name
+	}
+	if d := p.destination; d.strange.Due() {
+		d.log.Warn("a rule chooses a token that ingest.hec.tokens does not have here: the destination's own is used")
+	}
+	return ""
 }
 
 func (p *packer) fillingFor(k key) *shipment {

@@ -220,7 +220,7 @@ func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, e
 			a.packed = false
 			return endpoint.Receipt{}, errRepack
 		}
-		request.Gzip, request.Token = now.gzip != nil, s.token(now)
+		request.Gzip, request.Token = now.gzip != nil, now.tokens[s.key.token]
 		if now.config.Type == config.TypeDiscard {
 			d.sent(s.body.Size(), len(request.Body))
 			return endpoint.Receipt{Answer: hec.NewAnswer(hec.Success)}, nil
@@ -299,19 +299,6 @@ func takenOf(taken, events int) int {
 		return events
 	}
 	return min(taken, events)
-}
-
-// token is the one that a rule has chosen for the events, or empty.
-func (s *shipment) token(now *settings) config.Secret {
-	if s.key.token == "" {
-		return ""
-	}
-	token, ok := now.tokens[s.key.token]
-	if !ok && s.destination.strange.Due() {
-		s.destination.log.Warn("a rule chooses a token that ingest.hec.tokens does not have here: the destination's own is used",
-			"token", s.key.token)
-	}
-	return token
 }
 
 // sent counts a try, of so many bytes before compression and as sent.

@@ -1,7 +1,12 @@
-// Command bench measures the whole pipeline with real processes: `drainline
-// send` plays Logplex, `drainline run` (embedded server, fsync on every write)
-// carries, and the Splunk simulator takes. What it prints of CPU, memory and
-// disk is of the pipeline's process alone.
+// Command bench measures Drainline with real processes. What it prints of CPU,
+// memory and disk is of the measured processes alone.
+//
+//   - pipeline: `drainline send` plays Logplex, `drainline run` (embedded server,
+//     fsync on every write) carries, and the Splunk simulator takes.
+//   - shipper: events wait on a NATS server, `drainline shipper` carries them to the
+//     simulator (decode, encode, gzip, HTTP).
+//   - scaling: the same with several shippers, and a simulator that takes its time to
+//     answer.
 //
 // Give -drainline several binaries to compare them: they take turns within each
 // round, so that a machine that slows down slows them all.
@@ -16,10 +21,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -30,37 +33,55 @@ type shape struct {
 }
 
 type options struct {
+	measured string
 	binaries []string
+	settings []string
 	shapes   []shape
+	shippers []int
 	runs     int
 	drains   int
 	rate     float64
 	steady   time.Duration
+	delay    time.Duration
 	scale    float64
 	pprof    string
 }
 
+// programs are those beside the measured ones.
+type programs struct {
+	drainline, simulator, nats string
+	dir                        string // for what they store
+}
+
 func main() {
 	var o options
-	flag.Func("drainline", "a drainline `binary`; repeat it to compare (default: built from this tree)", func(s string) error {
-		o.binaries = append(o.binaries, s)
-		return nil
-	})
-	frames := flag.String("frames", "1,20,200", "frames a request, a list")
+	repeated := func(list *[]string) func(string) error {
+		return func(s string) error {
+			*list = append(*list, s)
+			return nil
+		}
+	}
+	flag.StringVar(&o.measured, "measure", "pipeline", "`what` is measured: pipeline, shipper or scaling")
+	flag.Func("drainline", "a drainline `binary`; repeat it to compare (default: built from this tree)", repeated(&o.binaries))
+	flag.Func("set", "a setting `key=value` for the measured processes; repeat it for more", repeated(&o.settings))
+	frames := flag.String("frames", "1,20,200", "pipeline: frames a request, a list")
+	shippers := flag.String("shippers", "1,2,4", "scaling: how many shippers, a list")
 	flag.IntVar(&o.runs, "runs", 3, "rounds; the median is printed")
-	flag.IntVar(&o.drains, "drains", 64, "drains that send at once")
-	flag.Float64Var(&o.rate, "rate", 2000, "messages a second in the phase that measures latency")
-	flag.DurationVar(&o.steady, "steady", 5*time.Second, "how long that phase lasts")
+	flag.IntVar(&o.drains, "drains", 64, "pipeline and shipper: drains that send at once")
+	flag.Float64Var(&o.rate, "rate", 2000, "pipeline: messages a second in the phase that measures latency")
+	flag.DurationVar(&o.steady, "steady", 5*time.Second, "pipeline: how long that phase lasts; scaling: how long is measured")
+	flag.DurationVar(&o.delay, "delay", 50*time.Millisecond, "scaling: how long the simulator takes to answer")
 	flag.Float64Var(&o.scale, "scale", 1, "factor on the number of messages")
-	flag.StringVar(&o.pprof, "cpuprofile", "", "write CPU profiles of the flat-out phases to files of this `prefix`")
+	flag.StringVar(&o.pprof, "cpuprofile", "", "pipeline and shipper: write CPU profiles of the first round to files of this `prefix`")
 	flag.Parse()
 
-	if err := o.parseShapes(*frames); err != nil {
+	err := errors.Join(o.parseShapes(*frames), o.parseShippers(*shippers))
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := o.run(ctx)
+	err = o.run(ctx)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -69,11 +90,11 @@ func main() {
 }
 
 func (o *options) parseShapes(list string) error {
-	for one := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(one)
-		if err != nil || n < 1 || n > 1024 {
-			return fmt.Errorf("-frames %q: want numbers from 1 to 1024", list)
-		}
+	numbers, err := parseNumbers(list, 1024)
+	if err != nil {
+		return fmt.Errorf("-frames %q: %w", list, err)
+	}
+	for _, n := range numbers {
 		// Enough for some seconds each: small requests are slower by the message.
 		count := int64(150_000)
 		switch {
@@ -82,61 +103,61 @@ func (o *options) parseShapes(list string) error {
 		case n >= 10:
 			count = 1_000_000
 		}
-		o.shapes = append(o.shapes, shape{frames: n, count: int64(float64(count) * o.scale)})
+		o.shapes = append(o.shapes, shape{frames: n, count: o.scaled(count)})
 	}
 	return nil
 }
 
+func (o *options) parseShippers(list string) (err error) {
+	if o.shippers, err = parseNumbers(list, 64); err != nil {
+		return fmt.Errorf("-shippers %q: %w", list, err)
+	}
+	return nil
+}
+
+func parseNumbers(list string, most int) ([]int, error) {
+	var numbers []int
+	for one := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(one)
+		if err != nil || n < 1 || n > most {
+			return nil, fmt.Errorf("want numbers from 1 to %d", most)
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
+func (o *options) scaled(count int64) int64 { return int64(float64(count) * o.scale) }
+
 func (o *options) run(ctx context.Context) error {
+	measure, known := map[string]func(context.Context, programs) error{
+		"pipeline": o.measurePipeline, "shipper": o.measureShipper, "scaling": o.measureScaling,
+	}[o.measured]
+	if !known {
+		return fmt.Errorf("-measure %s: want pipeline, shipper or scaling", o.measured)
+	}
 	dir, err := os.MkdirTemp("", "drainline-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	simulator, own := filepath.Join(dir, "splunk-sim"), filepath.Join(dir, "drainline")
-	if err := build(ctx, simulator, "./simulators/cmd/splunk-sim"); err != nil {
-		return err
+	p := programs{
+		drainline: filepath.Join(dir, "drainline"), simulator: filepath.Join(dir, "splunk-sim"),
+		nats: filepath.Join(dir, "nats-server"), dir: filepath.Join(dir, "data"),
 	}
-	if err := build(ctx, own, "../services/cmd/drainline"); err != nil {
-		return err
-	}
-	if len(o.binaries) == 0 {
-		o.binaries = []string{own}
-	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, strings.Join([]string{
-		"binary", "frames/req", "req/s", "events/s", "MB/s", "events/CPU-s", "CPU-s/Mevent", "peak MB", "written/accepted",
-		"flat-out p50 ms", "p99 ms", "steady p50 ms", "p99 ms", "",
-	}, "\t"))
-	for _, s := range o.shapes {
-		results := make([][]result, len(o.binaries))
-		for round := range o.runs {
-			for i, binary := range o.binaries {
-				r, err := o.measure(ctx, bench{
-					shape: s, binary: binary, player: own, simulator: simulator, dir: filepath.Join(dir, "data"),
-					profile: o.profile(i, s, round),
-				})
-				if err != nil {
-					return fmt.Errorf("%s, %d frames: %w", binary, s.frames, err)
-				}
-				results[i] = append(results[i], r)
-			}
-		}
-		for i, binary := range o.binaries {
-			fmt.Fprintln(out, filepath.Base(binary)+"\t"+strconv.Itoa(s.frames)+"\t"+medians(results[i]))
-		}
-		if err := out.Flush(); err != nil {
+	for _, b := range []struct{ out, pkg string }{
+		{p.simulator, "./simulators/cmd/splunk-sim"},
+		{p.drainline, "../services/cmd/drainline"},
+		{p.nats, "github.com/nats-io/nats-server/v2"},
+	} {
+		if err := build(ctx, b.out, b.pkg); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (o *options) profile(binary int, s shape, round int) string {
-	if o.pprof == "" || round > 0 {
-		return ""
+	if len(o.binaries) == 0 {
+		o.binaries = []string{p.drainline}
 	}
-	return fmt.Sprintf("%s-%d-%d.pprof", o.pprof, binary, s.frames)
+	return measure(ctx, p)
 }
 
 // build leaves the toolchain's own words on stderr.
@@ -148,23 +169,3 @@ func build(ctx context.Context, out, pkg string) error {
 	}
 	return nil
 }
-
-// result is one run's figures, in the order of the columns.
-type result [11]float64
-
-// medians are the columns' medians over the runs.
-func medians(results []result) string {
-	formats := [len(result{})]string{"%.0f", "%.0f", "%.1f", "%.0f", "%.2f", "%.0f", "%.2f", "%.1f", "%.1f", "%.1f", "%.1f"}
-	var line strings.Builder
-	for column, format := range formats {
-		values := make([]float64, len(results))
-		for i, r := range results {
-			values[i] = r[column]
-		}
-		slices.Sort(values)
-		fmt.Fprintf(&line, format+"\t", values[len(values)/2])
-	}
-	return line.String()
-}
-
-var errLost = errors.New("not everything that was accepted arrived")

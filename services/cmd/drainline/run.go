@@ -79,6 +79,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	}
 	p.Tell(ingest.FactUnknownDrains, func() any { return a.ingest.UnknownDrains() })
 	p.Tell(transform.FactLost, func() any { return a.transform.Lost() })
+	p.Tell(shipper.FactDestinations, func() any { return a.shipper.Destinations() })
 	a.ingest.Checks(p)
 	p.Check("destinations", false, a.shipper.Healthy)
 	return a, nil

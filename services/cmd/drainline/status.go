@@ -18,6 +18,7 @@ import (
 
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/shipper"
 	"github.com/drainline/drainline/services/transform"
 )
 
@@ -36,8 +37,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Ask the instance that runs here how it is",
 		Long: `Ask the instance that runs with this configuration, at admin.listen, how it is: what
-its readiness checks say, what Logplex or log-shuttle have lost before it came here, and
-which drains send without being listed under drains.`,
+its readiness checks say, how its destinations are, what Logplex or log-shuttle have lost
+before it came here, and which drains send without being listed under drains.`,
 		Example: "  drainline status --config drainline.yaml\n  drainline status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -108,6 +109,9 @@ func printStatus(w io.Writer, s app.Status, now time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Checks)) {
 		fmt.Fprintf(t, "%s\t%s\n", name, s.Checks[name])
 	}
+	if err := printDestinations(t, s.Facts[shipper.FactDestinations], now); err != nil {
+		return err
+	}
 	if err := printLost(t, s.Facts[transform.FactLost]); err != nil {
 		return err
 	}
@@ -115,6 +119,34 @@ func printStatus(w io.Writer, s app.Status, now time.Time) error {
 		return err
 	}
 	return t.Flush() //nolint:wrapcheck // says what it is
+}
+
+// printDestinations says how each destination is, and which of its URLs take nothing.
+func printDestinations(w io.Writer, content json.RawMessage, now time.Time) error {
+	if content == nil {
+		return nil // no shipper there
+	}
+	var destinations []shipper.Destination
+	if err := json.Unmarshal(content, &destinations); err != nil {
+		return fmt.Errorf("the destinations of the instance cannot be read, it may be of another version: %w", err)
+	}
+	for _, d := range destinations {
+		fmt.Fprintf(w, "destination %s\t%s", d.Name, d.State)
+		if !d.ParkedSince.IsZero() {
+			fmt.Fprintf(w, " for %v", now.Sub(d.ParkedSince).Round(time.Second))
+		}
+		fmt.Fprintf(w, ", %d delivered, %d dead, %d dropped, %d of %d requests in flight, %d acks pending\n",
+			d.Delivered, d.Dead, d.Dropped, d.InFlight, d.Window, d.PendingAcks)
+		if d.Error != "" {
+			fmt.Fprintf(w, "\t%s\n", d.Error)
+		}
+		for _, u := range d.URLs {
+			if u.Error != "" && len(d.URLs) > 1 {
+				fmt.Fprintf(w, "\t%s: %s\n", u.State, u.Error)
+			}
+		}
+	}
+	return nil
 }
 
 // shownLost is how many inputs are shown that have lost messages.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/shipper"
 	"github.com/drainline/drainline/services/transform"
 )
 
@@ -74,6 +75,14 @@ func TestStatus(t *testing.T) {
 			}},
 			[]string{"lost upstream 42 messages", "40 of shop, says L10", "2 of d.1, says L13"},
 		},
+		{
+			"destinations",
+			app.Status{Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: []byte("[]"), shipper.FactDestinations: destinations(t)}},
+			[]string{
+				"destination audit shipping, 7 delivered, 0 dead, 0 dropped, 1 of 8 requests in flight, 3 acks pending\n held: b: HTTP status 403\n",
+				"destination splunk parked for 1h0m0s, 0 delivered, 2 dead, 1 dropped, 0 of 1 requests in flight, 0 acks pending\n parked: why\n",
+			},
+		},
 		{"no ingest", app.Status{Readiness: app.Readiness{Ready: true}}, []string{"ready true"}},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +112,22 @@ func TestStatus(t *testing.T) {
 		}
 		server.Close()
 	}
+}
+
+// destinations are a healthy one, of which a URL is held, and a parked one.
+func destinations(t *testing.T) json.RawMessage {
+	t.Helper()
+	content, err := json.Marshal([]shipper.Destination{{
+		Name: "audit", State: shipper.StateShipping, Delivered: 7, InFlight: 1, Window: 8, PendingAcks: 3,
+		URLs: []shipper.URL{{URL: "a", State: "up"}, {URL: "b", State: "held", Error: "b: HTTP status 403"}},
+	}, {
+		Name: "splunk", State: shipper.StateParked, ParkedSince: time.Now().Add(-time.Hour), Error: "parked: why", Dead: 2, Dropped: 1, Window: 1,
+		URLs: []shipper.URL{{URL: "a", State: "held", Error: "why"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 func TestStatusOfNothing(t *testing.T) {

@@ -24,8 +24,8 @@ const (
 	// that come after them.
 	MaxOrderedPending = 16384
 
-	// prefetch bounds what one Consumer holds, in bytes of payload. It is more than
-	// all fetchers ask for at a time.
+	// prefetch bounds what one Consumer holds, in bytes of payload, unless it has bounds
+	// of its own. It is more than all fetchers ask for at a time.
 	prefetch = 2 * fetchers * fetchBytes
 )
 
@@ -36,6 +36,8 @@ type ConsumerOptions struct {
 	// Stage that dead letters are written for; empty for what only moves messages
 	// and never looks into them.
 	Stage string
+	// Prefetch bounds what is held, in bytes of payload: 16 MiB if it is zero, and never less.
+	Prefetch int64
 	// Ordered is for a durable that the server pins to one of all instances at a time
 	// (PinnedGroup). Next hands messages out in the order in which they were stored;
 	// it waits for as long as another instance has the pin. Messages that come again
@@ -83,7 +85,7 @@ func (c *Conn) Consume(o ConsumerOptions) *Consumer {
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &Consumer{
 		conn: c, o: o, log: c.log.With("stream", o.Stream),
-		budget:  semaphore.NewWeighted(prefetch),
+		budget:  semaphore.NewWeighted(max(o.Prefetch, prefetch)),
 		fetched: make(chan *Delivery), out: make(chan *Delivery),
 		ackWait: make(chan time.Duration), changed: make(chan struct{}, 1),
 		stop: cancel, stopped: ctx.Done(),

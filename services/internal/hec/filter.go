@@ -8,14 +8,16 @@ import (
 // FieldFilter says which indexed fields go along with events. A nil filter keeps all.
 // It remembers what it said of names, so it is not for several goroutines at once.
 type FieldFilter struct {
-	globs []string
-	// verdicts on names: as many as maxVerdicts.
-	verdicts map[string]bool
+	globs    []string
+	verdicts map[string]bool // by name
 }
 
-// maxVerdicts is far above the number of fields that apps have. Where names are made up
-// for every event, it bounds the memory.
-const maxVerdicts = 4096
+// What is remembered is far above what fields apps have. Where names are made up for every
+// event, it bounds the memory: half a megabyte, and the map.
+const (
+	maxVerdicts     = 4096
+	maxVerdictBytes = 128 // of a name
+)
 
 // NewFieldFilter makes a filter that keeps the fields whose names one of the globs
 // matches, in which * is any text, none included. It is nil, which keeps all, when globs
@@ -33,13 +35,17 @@ func (f *FieldFilter) Keeps(name string) bool {
 		return true
 	}
 	keeps, known := f.verdicts[name]
-	if !known {
-		keeps = slices.ContainsFunc(f.globs, func(glob string) bool { return matches(glob, name) })
-		if len(f.verdicts) == maxVerdicts {
-			clear(f.verdicts)
-		}
-		f.verdicts[strings.Clone(name)] = keeps // names point into messages that go
+	if known {
+		return keeps
 	}
+	keeps = slices.ContainsFunc(f.globs, func(glob string) bool { return matches(glob, name) })
+	if len(name) > maxVerdictBytes {
+		return keeps
+	}
+	if len(f.verdicts) == maxVerdicts {
+		clear(f.verdicts)
+	}
+	f.verdicts[strings.Clone(name)] = keeps // names point into messages that go
 	return keeps
 }
 

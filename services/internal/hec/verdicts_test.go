@@ -2,6 +2,7 @@ package hec
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,9 @@ func TestFieldFilterKeepsNoNames(t *testing.T) {
 		if keeps, known := f.verdicts[string(name)]; !known || keeps != (i%2 == 0) || len(f.verdicts) > maxVerdicts {
 			t.Fatalf("of %s is remembered: %v, %v, beside %d", name, keeps, known, len(f.verdicts))
 		}
+	}
+	if long := "a" + strings.Repeat("x", 1<<20); !f.Keeps(long) || f.verdicts[long] {
+		t.Error("a long name is not kept, or remembered")
 	}
 	clear(memory)
 	for name, keeps := range f.verdicts {

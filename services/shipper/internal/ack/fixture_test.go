@@ -2,6 +2,7 @@ package ack_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,6 +58,10 @@ type question struct {
 	ids []int64
 }
 
+func (c *collector) begin() {
+	c.channels, c.next, c.told = map[string]map[int64]request{}, map[string]int64{}, map[int]bool{}
+}
+
 // accept is what /services/collector/event does.
 func (c *collector) accept(channel string, n int) (ackID int64) {
 	c.mu.Lock()
@@ -83,9 +88,10 @@ func (c *collector) restart() {
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	channel := r.URL.Query().Get("channel")
+	channel := cmp.Or(r.URL.Query().Get("channel"), r.Header.Get("X-Splunk-Request-Channel"))
 	if strings.HasSuffix(r.URL.Path, "/event") {
-		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		var n int
+		_, _ = fmt.Fscanf(r.Body, `{"event":%d}`, &n)
 		fmt.Fprintf(w, `{"text":"Success","code":0,"ackId":%d}`, c.accept(channel, n))
 		return
 	}
@@ -168,8 +174,8 @@ func asked(questions []question, since time.Time) []int {
 type session struct {
 	channel  string
 	client   *http.Client
-	line     sync.Mutex // there is one connection, so requests and questions take turns
-	last     int64      // ackId
+	turn     chan struct{} // there is one connection, so requests and questions take turns
+	last     int64         // ackId
 	confused atomic.Bool
 	retired  atomic.Bool
 	closed   atomic.Bool
@@ -177,9 +183,9 @@ type session struct {
 
 func (s *session) send(t *testing.T, n int) int64 {
 	t.Helper()
-	s.line.Lock()
-	defer s.line.Unlock()
-	_, body, err := s.post(t.Context(), fmt.Sprintf("event?n=%d&channel=%s", n, s.channel), nil)
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	_, body, err := s.post(t.Context(), "event?channel="+s.channel, encode("event", n))
 	var answer map[string]any
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
@@ -212,8 +218,8 @@ func (s *session) post(ctx context.Context, path string, body []byte) (int, []by
 
 func (s *session) Ask(ctx context.Context, ids []int64) ([]int64, error) {
 	s.closed.Store(false)
-	s.line.Lock()
-	defer s.line.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	status, text, err := s.post(ctx, "ack?channel="+s.channel, encode("acks", ids))
 	if err != nil {
 		return nil, &endpoint.RetryError{Err: err}
@@ -311,7 +317,7 @@ func (l *log) String() string {
 func bubble(t *testing.T, c *collector, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c.channels, c.next, c.told = map[string]map[int64]request{}, map[string]int64{}, map[int]bool{}
+		c.begin()
 		network := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		server := &http.Server{Handler: c, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 		var serving sync.WaitGroup
@@ -376,7 +382,7 @@ func (f *fixture) check() {
 }
 
 func (f *fixture) session(channel string) *session {
-	return &session{channel: channel, client: f.client, last: -1}
+	return &session{channel: channel, client: f.client, turn: make(chan struct{}, 1), last: -1}
 }
 
 // send sends requests on a session and tracks them.

@@ -424,7 +424,7 @@ func TestEachOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		indexing := rapid.SliceOfN(rapid.Int64Range(-10, 120), 1, 30).Draw(rt, "seconds to index")
 		spoils := rapid.SliceOfN(rapid.IntRange(0, len(answers)-1), 1, 20).Draw(rt, "answers")
-		requests := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 5).Draw(rt, "requests on each session")
+		requests := rapid.SliceOfN(rapid.IntRange(0, 20), 1, 4).Draw(rt, "requests on each session")
 		restart := rapid.IntRange(0, 100).Draw(rt, "second of the restart")
 		c := &collector{
 			indexing: func(n int) time.Duration { return time.Duration(indexing[n%len(indexing)]) * second },

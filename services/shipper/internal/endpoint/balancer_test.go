@@ -361,7 +361,7 @@ func TestBalancerProperties(t *testing.T) {
 			},
 			"done": func(t *rapid.T) {
 				if len(flying) == 0 {
-					t.Skip("nothing in flight")
+					return
 				}
 				i := rapid.IntRange(0, len(flying)-1).Draw(t, "turn")
 				b.done(flying[i], rapid.SampledFrom([]error{nil, errBusy, errBusy, errToken, &RefusedError{}}).Draw(t, "outcome"))
