@@ -2,10 +2,14 @@ module github.com/drainline/drainline/test
 
 go 1.26.0
 
-replace github.com/drainline/drainline/test/simulators => ./simulators
+replace (
+	github.com/drainline/drainline/proto => ../proto
+	github.com/drainline/drainline/test/simulators => ./simulators
+)
 
 require (
 	github.com/docker/docker v28.5.2+incompatible
+	github.com/drainline/drainline/proto v0.0.0
 	github.com/drainline/drainline/test/simulators v0.0.0
 	github.com/heroku/x v0.5.3
 	github.com/nats-io/nats.go v1.55.0
@@ -23,6 +27,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.39.0
 	go.uber.org/zap v1.27.1
 	golang.org/x/sys v0.49.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
@@ -131,7 +136,6 @@ require (
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20251222181119-0a764e51fe1b // indirect
 	google.golang.org/grpc v1.78.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 

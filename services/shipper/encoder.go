@@ -18,10 +18,11 @@ type key struct {
 }
 
 // kept is the key for keeps: its text may point into a message.
-func (k key) kept() key {
-	k.token, k.host, k.source = strings.Clone(k.token), strings.Clone(k.host), strings.Clone(k.source)
-	k.sourcetype, k.index = strings.Clone(k.sourcetype), strings.Clone(k.index)
-	return k
+func (k *key) kept() key {
+	return key{
+		token: strings.Clone(k.token), raw: k.raw, host: strings.Clone(k.host), source: strings.Clone(k.source),
+		sourcetype: strings.Clone(k.sourcetype), index: strings.Clone(k.index),
+	}
 }
 
 // query is the metadata as the raw endpoint takes it.

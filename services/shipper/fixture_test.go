@@ -408,3 +408,9 @@ func (l *logbook) String() string {
 }
 
 func (l *logbook) count(text string) int { return strings.Count(l.String(), text) }
+
+// shortly is time for what is refused at once.
+func shortly(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), time.Second)
+}

@@ -34,6 +34,9 @@ func (d *destination) prepare(c config.Destination, tokens map[string]config.Sec
 	if c.Gzip {
 		s.gzip = batch.NewGzip(max(c.GzipLevel, 1))
 	}
+	if c.Type == config.TypeDiscard {
+		c.URLs = nil // a shadow run leaves them alone
+	}
 	var err error
 	s.client, err = endpoint.New(&c, endpoint.Options{Channel: d.channel, Version: d.version, Log: d.log})
 	if err != nil {

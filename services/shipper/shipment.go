@@ -253,7 +253,7 @@ func (s *shipment) send(ctx context.Context, now *settings, r *endpoint.Request)
 	case err == nil, errors.As(err, &retry) && retry.Pressure:
 		d.window.Pressed(begun, time.Now())
 	}
-	return receipt, err //nolint:wrapcheck // types with policy
+	return receipt, err
 }
 
 // failed waits until a try that failed is to be repeated. It returns why it is not.

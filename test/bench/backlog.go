@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,20 +10,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
-// backlog is a NATS server at work.
-type backlog struct {
+// bus is a NATS server at work.
+type bus struct {
 	process *exec.Cmd
 	url     string
+	monitor string // where it answers what there is
 }
 
-// startNATS starts a NATS server on what a folder has.
-func (p programs) startNATS(ctx context.Context, dir string) (*backlog, error) {
+// startBus starts a NATS server on what a folder has.
+func (p programs) startBus(ctx context.Context, dir string) (*bus, error) {
 	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	monitor, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,46 +33,64 @@ func (p programs) startNATS(ctx context.Context, dir string) (*backlog, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "nats.conf")
-	// Nobody sends while shippers are measured, so it may be quick to store.
-	if err := os.WriteFile(file, fmt.Appendf(nil, "listen: %q\njetstream {store_dir: %q}\n", address, dir), 0o600); err != nil {
+	content := fmt.Appendf(nil, "listen: %q\nhttp: %q\njetstream {store_dir: %q}\n", address, monitor, dir)
+	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return nil, err
 	}
-	b := &backlog{process: exec.CommandContext(ctx, p.nats, "-c", file), url: "nats://" + address}
+	b := &bus{process: exec.CommandContext(ctx, p.nats, "-c", file), url: "nats://" + address, monitor: "http://" + monitor}
 	if err := b.process.Start(); err != nil {
 		return nil, err
 	}
-	if err := b.await(ctx, func(_ context.Context, js jetstream.JetStream) (bool, error) {
-		_, err := js.AccountInfo(ctx)
-		return true, err
-	}); err != nil {
+	if err := b.await(ctx, "/healthz", func([]byte) (bool, error) { return true, nil }); err != nil {
 		stop(b.process)
-		return nil, fmt.Errorf("nats-server: %w", err)
+		return nil, err
 	}
 	return b, nil
 }
 
-// await asks the server until it says yes. What fails is asked again.
-func (b *backlog) await(ctx context.Context, ask func(context.Context, jetstream.JetStream) (bool, error)) error {
-	conn, err := nats.Connect(b.url, nats.RetryOnFailedConnect(true), nats.ReconnectWait(20*time.Millisecond), nats.MaxReconnects(-1))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return err
-	}
+// await asks the server until the answer is the one that is wanted.
+func (b *bus) await(ctx context.Context, path string, wanted func(answer []byte) (bool, error)) error {
 	for {
-		yes, err := ask(ctx, js)
-		if yes && err == nil {
-			return nil
+		answer, err := get(ctx, b.monitor+path)
+		if err == nil {
+			var yes bool
+			if yes, err = wanted(answer); yes {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return fmt.Errorf("nats-server: %w", errors.Join(ctx.Err(), err))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// awaitEmpty waits until a stream holds nothing.
+func (b *bus) awaitEmpty(ctx context.Context, stream string) error {
+	return b.await(ctx, "/jsz?streams=true", func(answer []byte) (bool, error) {
+		var jetstream struct {
+			Accounts []struct {
+				Streams []struct {
+					Name  string `json:"name"`
+					State struct {
+						Messages uint64 `json:"messages"`
+					} `json:"state"`
+				} `json:"stream_detail"`
+			} `json:"account_details"`
+		}
+		if err := json.Unmarshal(answer, &jetstream); err != nil {
+			return false, err
+		}
+		for _, account := range jetstream.Accounts {
+			for _, s := range account.Streams {
+				if s.Name == stream {
+					return s.State.Messages == 0, nil
+				}
+			}
+		}
+		return false, fmt.Errorf("no stream %s", stream)
+	})
 }
 
 // fill stores events in a folder as ingest and transform make them of the player's
@@ -78,7 +99,7 @@ func (b *backlog) await(ctx context.Context, ask func(context.Context, jetstream
 func (p programs) fill(ctx context.Context, dir string, drains, frames int, count int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	b, err := p.startNATS(ctx, dir)
+	b, err := p.startBus(ctx, dir)
 	if err != nil {
 		return 0, err
 	}
@@ -103,12 +124,5 @@ func (p programs) fill(ctx context.Context, dir string, drains, frames int, coun
 		return 0, err
 	}
 	// A block leaves the raw stream once what became of it is stored.
-	err = b.await(ctx, func(ctx context.Context, js jetstream.JetStream) (bool, error) {
-		raw, err := js.Stream(ctx, "drainline_raw_s0")
-		if err != nil {
-			return false, err
-		}
-		return raw.CachedInfo().State.Msgs == 0, nil
-	})
-	return sent.accepted, err
+	return sent.accepted, b.awaitEmpty(ctx, "drainline_raw_s0")
 }

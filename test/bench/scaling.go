@@ -72,7 +72,7 @@ type shared struct {
 func (o *options) share(ctx context.Context, p programs, dir, binary string, n int) (s shared, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	bus, err := p.startNATS(ctx, dir)
+	bus, err := p.startBus(ctx, dir)
 	if err != nil {
 		return s, err
 	}

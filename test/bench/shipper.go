@@ -58,7 +58,7 @@ func (o *options) drain(ctx context.Context, p programs, filled, binary, profile
 	if err := os.CopyFS(dir, os.DirFS(filled)); err != nil {
 		return nil, err
 	}
-	bus, err := p.startNATS(ctx, dir)
+	bus, err := p.startBus(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -59,8 +59,8 @@ func launch(t *testing.T, destination string, settings ...string) *drainline {
 			t.Logf("drainline said:\n%s", &said)
 		}
 	})
-	d.hec = said.url(t, "HEC URL")
-	d.logplex = strings.Replace(said.url(t, "drain URL"), "***", "secret", 1)
+	d.hec = printed(t, &said, "HEC URL")
+	d.logplex = strings.Replace(printed(t, &said, "drain URL"), "***", "secret", 1)
 	return d
 }
 
@@ -79,6 +79,18 @@ func end(t *testing.T, cmd *exec.Cmd, ended <-chan error) {
 		t.Error("drainline did not end")
 		_ = cmd.Process.Kill()
 	}
+}
+
+// printed waits for a URL that is printed behind its name.
+func printed(t *testing.T, said *transcript, name string) string {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^` + name + ` +(\S+)$`)
+	var found []string
+	eventually(t, "drainline prints its "+name, func() bool {
+		found = line.FindStringSubmatch(said.String())
+		return found != nil
+	})
+	return strings.Replace(found[1], "localhost", "127.0.0.1", 1)
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -106,16 +118,4 @@ func (t *transcript) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.String()
-}
-
-// url waits for a URL that is printed behind its name.
-func (t *transcript) url(tt *testing.T, name string) string {
-	tt.Helper()
-	line := regexp.MustCompile(`(?m)^` + name + ` +(\S+)$`)
-	var found []string
-	eventually(tt, "drainline prints its "+name, func() bool {
-		found = line.FindStringSubmatch(t.String())
-		return found != nil
-	})
-	return strings.Replace(found[1], "localhost", "127.0.0.1", 1)
 }

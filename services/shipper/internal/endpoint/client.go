@@ -107,7 +107,7 @@ func New(d *config.Destination, o Options) (*Client, error) {
 		}
 		c.balancer.targets = append(c.balancer.targets, t)
 	}
-	if len(c.balancer.targets) == 0 {
+	if len(c.balancer.targets) == 0 && d.Type != config.TypeDiscard {
 		return nil, errors.New("urls: empty: name at least one")
 	}
 	return c, nil
@@ -282,6 +282,9 @@ func (c *Client) probeAck(ctx context.Context, t *target, transport http.RoundTr
 
 // Healthy is nil while at least one URL takes events, else says why none does.
 func (c *Client) Healthy() error {
+	if len(c.balancer.targets) == 0 {
+		return nil // everything is discarded
+	}
 	reasons := make([]error, len(c.balancer.targets))
 	for i, t := range c.balancer.targets {
 		if reasons[i] = t.watch.why(); reasons[i] == nil {

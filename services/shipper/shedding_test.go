@@ -1,0 +1,110 @@
+package shipper
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/test/simulators/splunk"
+)
+
+// bulky gives an event a size that compression does not change much.
+func bulky(n int, e *wire.Event) {
+	random := rand.New(rand.NewPCG(1, uint64(n)))
+	var text bytes.Buffer
+	for text.Len() < 2000 {
+		fmt.Fprintf(&text, "%016x", random.Uint64())
+	}
+	e.Text = append(append(e.Text, ' '), text.Bytes()...)
+}
+
+// A destination that takes nothing has a full stream. It loses nothing, or its oldest
+// events, or those become dead letters; the newest are shipped once it is well.
+func TestFullStream(t *testing.T) {
+	t.Parallel()
+	const events, each = 1000, 10 // three times what the stream has room for
+	f := func(name, policy string, sick func(*http.Request) *splunk.Response) {
+		t.Run(policy+", "+name, func(t *testing.T) {
+			t.Parallel()
+			c := collect(t, splunk.Options{})
+			c.SetFault(sick)
+			f := setUp(t, map[string]config.Destination{"splunk": {
+				URLs: []string{c.url}, WhenFull: policy, MaxBytes: 1 << 20, Concurrency: config.Concurrency{Max: 1}, Batch: config.Batch{MaxEvents: 20},
+			}})
+			s := f.start()
+			for range events / each {
+				f.publish("splunk", each, bulky) // waits until there is room
+			}
+			c.SetFault(nil)
+			f.awaitAcked("splunk")
+			counts := s.Counts()
+			dead := len(f.letters()) * each
+			arrived := c.Ledger().Distinct()
+			if counts.Dropped+counts.Dead == 0 || int(counts.Dropped)+arrived+dead != events || int(counts.Dead) != dead ||
+				(policy == config.FullDead) != (dead > 0) {
+				t.Errorf("%d events arrived, %d dead letters, %+v", arrived, dead, counts)
+			}
+			// All of so small a stream is in hand, by two ways, so it is not exactly the oldest.
+			sum := 0
+			for n := range events {
+				times := c.Ledger().Times(itoa(n))
+				if sum += n * times; times > 1 {
+					t.Fatalf("event %d arrived %d times", n, times)
+				}
+			}
+			if mean := sum / max(arrived, 1); mean <= events/2 {
+				t.Errorf("what is left is older than what went: event %d in the mean", mean)
+			}
+			for _, letter := range f.letters() {
+				if letter.GetReason() != ReasonStreamFull {
+					t.Errorf("a dead letter: %s", letter.GetReason())
+				}
+			}
+		})
+	}
+	busy := func(*http.Request) *splunk.Response { return &splunk.Response{Code: 9} }
+	for _, policy := range []string{config.FullDropOldest, config.FullDead} {
+		f("busy", policy, busy)
+		f("parked", policy, forbidden)
+	}
+}
+
+// By default nothing goes: whoever stores events has to wait.
+func TestFullStreamBlocks(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(forbidden)
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, MaxBytes: 1 << 20}})
+	s := f.start()
+	stored := 0
+	for {
+		b := wire.Batch{ID: wire.ID{8, byte(stored)}, Destination: "splunk", Origins: []wire.Origin{{}}}
+		message := wire.AppendBatch(nil, &b)
+		for n := range 100 {
+			e := wire.Event{Text: fmt.Appendf(nil, "id=%d", stored*100+n)}
+			bulky(stored*100+n, &e)
+			message = wire.AppendEvent(message, &e)
+		}
+		ctx, cancel := shortly(t)
+		err := f.conn.Publish(ctx, bus.Msg{ID: b.ID, Subject: f.conn.Names().EventsSubject("splunk"), Payload: wire.Seal(nil, message)})
+		cancel()
+		if err != nil {
+			break
+		}
+		stored++
+	}
+	if stored < 2 {
+		t.Fatalf("%d batches had room", stored)
+	}
+	c.SetFault(nil)
+	f.awaitAcked("splunk")
+	c.wantOnce(t, stored*100)
+	if counts := s.Counts(); counts.Dropped+counts.Dead != 0 {
+		t.Errorf("%+v", counts)
+	}
+}
