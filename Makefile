@@ -60,7 +60,7 @@ fuzz: ## fuzz every target for 20 s
 
 # What strangers' bytes meet first, for a moment each beyond the seeds that `go test` runs.
 FUZZED = ./internal/logplex:FuzzScan ./internal/logplex:FuzzAgainstHeroku ./internal/logplex:FuzzTimestamp \
-	./internal/hec:FuzzScan ./internal/hec:FuzzTime ./ingest/internal/collector:FuzzRequest \
+	./internal/hec:FuzzScan ./internal/hec:FuzzTime ./internal/hec:FuzzParseAcks ./internal/hec:FuzzLarge ./ingest/internal/collector:FuzzRequest \
 	./transform/internal/parse:FuzzLogfmt ./transform/internal/parse:FuzzJSON ./transform/internal/heroku:FuzzParse \
 	./transform/internal/condition:FuzzCompile ./transform/internal/redact:FuzzAgainstPlain ./transform/internal/redact:FuzzJSON \
 	./transform/internal/join:FuzzJoin ./transform/internal/format:FuzzAppend

@@ -23,8 +23,12 @@ type isolation struct {
 	most int
 }
 
-// leastTogether is how many events go together however close to each other some are refused.
-const leastTogether = 16
+// leastTogether is how many events go together however close to each other some are
+// refused; mostTogether is more than any request has.
+const (
+	leastTogether = 16
+	mostTogether  = 1 << 20
+)
 
 // cut shortens an attempt, and returns the rest.
 func (i *isolation) cut(a *attempt) (rest batch.Selection) {
@@ -38,7 +42,7 @@ func (i *isolation) cut(a *attempt) (rest batch.Selection) {
 // delivered notes that an attempt was taken.
 func (i *isolation) delivered(a *attempt) {
 	i.distrust = i.distrust || a.accused
-	i.most *= 2
+	i.most = min(2*i.most, mostTogether)
 }
 
 // narrow splits a refused attempt at several events, to find what in it was refused;
@@ -87,7 +91,7 @@ func (s *shipment) refused(ctx context.Context, a *attempt, r *endpoint.RefusedE
 	}
 	d.meters.splits.Add(1)
 	d.meters.possibleDuplicates.Add(mayHave(r, events))
-	if named := r.Event(); r.Answer.Code == hec.IncorrectIndex && named >= 0 && named < events && !s.isolation.distrust {
+	if named := r.Event(); !a.oneIndex && r.Answer.Code == hec.IncorrectIndex && named >= 0 && named < events && !s.isolation.distrust {
 		return s.byIndex(a, named)
 	}
 	s.todo = append(s.todo, s.isolation.narrow(a, r)...)

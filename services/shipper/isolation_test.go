@@ -8,9 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
+	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
 func refusal(status int, code hec.Code, named int) *endpoint.RefusedError {
@@ -108,3 +111,24 @@ func btoi(b bool) int {
 	}
 	return 0
 }
+
+// A collector that names an event in the middle of those for one index is not believed
+// for ever.
+func TestOneIndexIsNarrowed(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(func(r *http.Request) *splunk.Response {
+		if r.ContentLength < 3*smallEvent {
+			return nil
+		}
+		return &splunk.Response{Code: int(hec.IncorrectIndex), InvalidEvent: 2, Named: true}
+	})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
+	f.publish("splunk", 20, func(_ int, e *wire.Event) { e.Index = "main" })
+	f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 20)
+}
+
+// smallEvent is less than any event of a test has when it is sent, in bytes.
+const smallEvent = 60

@@ -79,6 +79,9 @@ func (p *packer) isDone(parked bool) bool {
 		for _, s := range p.waiting {
 			s.contents.GiveBack()
 		}
+		if p.open != nil {
+			p.open.ticket.GiveBack()
+		}
 		return true
 	}
 	return p.open == nil && len(p.filling) == 0 && len(p.waiting) == 0

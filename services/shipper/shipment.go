@@ -265,6 +265,7 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	)
 	switch {
 	case errors.As(err, &hold):
+		d.meters.possibleDuplicates.Add(takenOf(hold.Taken, events))
 		if now != d.settings() {
 			return nil // it may be cured already
 		}

@@ -60,6 +60,9 @@ func TestReceiver(t *testing.T) {
 			d := launch(t, r.url, settings...)
 			want := append(postEvents(t, d, c.raw), postLines(t, d, c.raw)...)
 			gauges := postMetrics(t, d)
+			defer func() {
+				t.Logf("%d of %d events, %d of %d measurements", r.logs.LogRecordCount(), len(want), r.metrics.DataPointCount(), len(gauges))
+			}()
 			eventually(t, "everything arrives", func() bool {
 				return r.logs.LogRecordCount() >= len(want) && r.metrics.DataPointCount() >= len(gauges)
 			})

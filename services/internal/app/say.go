@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/topology"
 )
@@ -17,7 +18,12 @@ func (p *Process) Say(what, text string) {
 // SayDestinations says where events go.
 func (p *Process) SayDestinations() {
 	for _, name := range topology.Destinations(p.Config) {
-		p.Say("events to", name+" at "+strings.Join(p.Config.Destinations[name].URLs, ", "))
+		d := p.Config.Destinations[name]
+		where := name + " at " + strings.Join(d.URLs, ", ")
+		if d.Type == config.TypeDiscard {
+			where = name + ", which discards them"
+		}
+		p.Say("events to", where)
 	}
 }
 

@@ -41,6 +41,7 @@ func TestClient(t *testing.T) {
 	for n := range requests {
 		queue <- n
 	}
+	restart := sync.OnceFunc(c.restart)
 	var sending sync.WaitGroup
 	for range senders {
 		sending.Go(func() {
@@ -53,7 +54,7 @@ func TestClient(t *testing.T) {
 				}
 				tracker.Track(receipt.Session, receipt.Answer.AckID, n)
 				if n == requests/2 {
-					c.restart()
+					restart()
 				}
 			}
 		})

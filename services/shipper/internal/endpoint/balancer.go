@@ -75,7 +75,11 @@ func (b *balancer) done(of turn, err error) {
 	)
 	switch {
 	case err == nil, errors.As(err, &refused):
-		t.succeeded(now, b.normal)
+		normal := b.normal
+		if b.single() {
+			normal = 1 // it has to be good for everything
+		}
+		t.succeeded(now, normal)
 	case errors.As(err, &hold) && !hold.Token:
 		t.leave(Held, now)
 	case errors.As(err, &retry):

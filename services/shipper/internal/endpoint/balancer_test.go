@@ -88,7 +88,7 @@ func (b *balancer) said() string {
 	for i, t := range b.targets {
 		said[i] = string(t.state)
 	}
-	return strings.Join(said, " ")
+	return strings.Join(said, ",")
 }
 
 func (b *balancer) want(t *testing.T, want string) {
@@ -127,15 +127,15 @@ func TestBalancerEjects(t *testing.T) {
 	b.fail(a, nil)
 	b.fail(a, errBusy)
 	b.fail(a, errBusy)
-	b.want(t, "up up") // not in a row
+	b.want(t, "up,up") // not in a row
 	b.fail(a, &RefusedError{})
 	b.fail(a, errBusy)
 	b.fail(a, errBusy)
-	b.want(t, "up up") // who refuses works
+	b.want(t, "up,up") // who refuses works
 	b.fail(a, errors.New("context ended"))
-	b.want(t, "up up")
+	b.want(t, "up,up")
 	b.fail(a, errBusy)
-	b.want(t, "ejected up")
+	b.want(t, "ejected,up")
 	if went := b.to(5, nil); went != "bbbbb" {
 		t.Errorf("an ejected URL gets requests: %s", went)
 	}
@@ -159,13 +159,13 @@ func TestBalancerReturnsSlowly(t *testing.T) {
 		if got := strings.Count(went, "a"); got != share {
 			t.Errorf("%d at once, want %d", got, share)
 		}
-		b.want(t, "returning up")
+		b.want(t, "returning,up")
 		b.fail(a, nil)
 		for _, turn := range turns { // say nothing new
 			turn.target.inFlight--
 		}
 	}
-	b.want(t, "up up")
+	b.want(t, "up,up")
 	if _, went := b.all(20); strings.Count(went, "a") != 10 {
 		t.Errorf("half is normal: %s", went)
 	}
@@ -179,21 +179,21 @@ func TestBalancerLeavesAloneLonger(t *testing.T) {
 	for range ejectAfter {
 		b.fail(a, errBusy)
 	}
-	for _, want := range []time.Duration{5, 10, 20, 40, 60, 60, 60} {
-		want *= time.Second
+	for _, seconds := range []int{5, 10, 20, 40, 60, 60, 60} {
+		want := time.Duration(seconds) * time.Second
 		if d := a.until.Sub(c.time()); d < want*4/5 || d > want*6/5 {
 			t.Errorf("left alone for %v, want %v or so", d, want)
 		}
 		c.add(a.until.Sub(c.time()))
 		b.pick(&Request{})
-		b.want(t, "returning up")
+		b.want(t, "returning,up")
 		b.fail(a, errBusy)
-		b.want(t, "ejected up") // at once
+		b.want(t, "ejected,up") // at once
 	}
 	c.add(2 * time.Minute)
 	b.pick(&Request{})
 	b.fail(a, nil)
-	b.want(t, "up up")
+	b.want(t, "up,up")
 	for range ejectAfter {
 		b.fail(a, errBusy)
 	}
@@ -212,7 +212,7 @@ func TestBalancerAlwaysFindsOne(t *testing.T) {
 		}
 		c.add(time.Second)
 	}
-	b.want(t, "ejected ejected ejected")
+	b.want(t, "ejected,ejected,ejected")
 	if went := b.to(1, errBusy); went != "b" {
 		t.Errorf("%s is not the one that was left alone longest", went)
 	}
@@ -224,7 +224,7 @@ func TestBalancerAlwaysFindsOne(t *testing.T) {
 	if went := b.to(1, nil); went != "c" {
 		t.Errorf("%s instead of the last", went)
 	}
-	b.want(t, "ejected ejected returning")
+	b.want(t, "ejected,ejected,returning")
 	if _, went := b.all(5); went != "ccccc" {
 		t.Errorf("%s: more than its share is still better than what is ejected", went)
 	}
@@ -235,7 +235,7 @@ func TestBalancerHolds(t *testing.T) {
 	c := newClock()
 	b := balance(c, 4, "abc")
 	b.fail(b.targets[0], errToken)
-	b.want(t, "held up up")
+	b.want(t, "held,up,up")
 	if went := b.to(4, nil); strings.Contains(went, "a") {
 		t.Errorf("a held URL gets requests: %s", went)
 	}
@@ -246,17 +246,17 @@ func TestBalancerHolds(t *testing.T) {
 	if went := b.to(2, errBusy); strings.Contains(went, "a") {
 		t.Errorf("%s: what is ejected is better than what is held", went)
 	}
-	b.want(t, "held ejected ejected")
+	b.want(t, "held,ejected,ejected")
 	b.fail(b.targets[1], errToken)
 	b.fail(b.targets[2], errToken)
-	b.want(t, "held held held")
+	b.want(t, "held,held,held")
 	b.fail(b.targets[1], errBusy)
-	b.want(t, "held held held") // it is not put right
+	b.want(t, "held,held,held") // it is not put right
 	b.well(b.targets[1])
-	b.want(t, "held returning held")
+	b.want(t, "held,returning,held")
 	c.add(2 * time.Minute)
 	b.pick(&Request{})
-	b.want(t, "returning returning returning")
+	b.want(t, "returning,returning,returning")
 }
 
 func TestBalancerSingle(t *testing.T) {
@@ -288,7 +288,7 @@ func TestBalancerIgnoresLateNews(t *testing.T) {
 	b := balance(c, 8, "ab")
 	turns, _ := b.all(16)
 	b.end(turns, errBusy)
-	b.want(t, "ejected ejected")
+	b.want(t, "ejected,ejected")
 	for _, target := range b.targets {
 		if target.ejections != 1 {
 			t.Errorf("%s ejected %d times for requests of one time", target.base, target.ejections)
@@ -329,10 +329,10 @@ func TestVerdict(t *testing.T) {
 	f(0, foreign(), "retry, taken: every, elsewhere") // another URL may know the token
 	f(1, foreign(), "retry, taken: every, elsewhere")
 	f(2, foreign(), "hold, token, taken: every")
-	b.want(t, "up up up")
+	b.want(t, "up,up,up")
 	f(0, errToken, "retry, elsewhere")
 	f(1, errToken, "retry, elsewhere")
-	b.want(t, "held held up")
+	b.want(t, "held,held,up")
 	f(2, errToken, "hold")
 	f(2, errToken, "hold")
 	f(2, busy(), "retry, taken: 3, pressure")
@@ -461,7 +461,7 @@ func TestSendPrefersLeastInFlight(t *testing.T) {
 	defer stuck.Wait()
 	defer slow.lift()
 	stuck.Go(func() {
-		for c.URLs()[0].InFlight == 0 { // until the slow one has it
+		for range 2 { // the second gets stuck
 			if _, err := c.Send(t.Context(), events()); err != nil {
 				t.Error(err)
 			}

@@ -199,9 +199,18 @@ func (c *Client) post(ctx context.Context, t *target, r *Request) (Receipt, outc
 // postForAck is a try on a session. One without an answer takes no further request: its
 // connection is gone, or hangs.
 func (c *Client) postForAck(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
-	s := t.sessions.take(cmp.Or(r.Token, c.token))
-	defer t.sessions.give(s)
-	o := s.do(ctx, &call{method: http.MethodPost, url: t.place(r), header: s.headers.of(r), data: r.Body})
+	token := cmp.Or(r.Token, c.token)
+	s := t.sessions.take(token)
+	ask := func() outcome {
+		return s.send(ctx, &call{method: http.MethodPost, url: t.place(r), header: s.headers.of(r), data: r.Body})
+	}
+	o := ask()
+	if errors.Is(o.err, errGone) {
+		s.Retire()
+		s = c.newSession(t, token)
+		o = ask()
+	}
+	defer func() { t.sessions.give(s) }()
 	answer, err := classify(t.base, &o, c.ack == config.AckOn, c.now())
 	if o.err != nil || answer.Code == hec.AckFull || isTired(o.status) && t.lines.renew(c.now()) {
 		s.Retire()

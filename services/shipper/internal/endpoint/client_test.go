@@ -19,7 +19,7 @@ import (
 )
 
 // serve starts a collector and returns its base URL.
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -39,12 +39,12 @@ func always(c hec.Code) http.HandlerFunc {
 	}
 }
 
-func client(t *testing.T, change func(*config.Destination), urls ...string) *Client {
+func client(t testing.TB, change func(*config.Destination), urls ...string) *Client {
 	t.Helper()
 	return clientWithLog(t, slog.New(slog.DiscardHandler), change, urls...)
 }
 
-func clientWithLog(t *testing.T, log *slog.Logger, change func(*config.Destination), urls ...string) *Client {
+func clientWithLog(t testing.TB, log *slog.Logger, change func(*config.Destination), urls ...string) *Client {
 	t.Helper()
 	d := &config.Destination{URLs: urls, Token: "secret", Timeout: 30 * time.Second, Concurrency: config.Concurrency{Max: 2}}
 	if change != nil {

@@ -3,7 +3,9 @@ package endpoint
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -22,7 +24,9 @@ import (
 // after a reload.
 //
 // A session has one request in flight at a time, and is used for five minutes or so.
-// Splunk forgets a channel that is idle for ten (inputs.conf: maxIdleTime).
+// Splunk forgets a channel that is idle for ten (inputs.conf: maxIdleTime). It takes no
+// request once its connection is gone: that would begin another channel's ackIds where an
+// indexer has restarted, and another indexer's where a load balancer leads elsewhere.
 type Session struct {
 	base      string
 	channel   string
@@ -36,6 +40,7 @@ type Session struct {
 
 	jar      http.CookieJar
 	cookies  atomic.Bool // the jar has some
+	dialled  atomic.Bool
 	confused atomic.Bool
 
 	mu      sync.Mutex
@@ -50,11 +55,29 @@ func (c *Client) newSession(t *target, token config.Secret) *Session {
 	channel := newGUID()
 	ack := *t.ack
 	ack.RawQuery = "channel=" + channel
-	return &Session{
+	s := &Session{
 		base: t.base, channel: channel, token: token, ack: &ack, headers: newHeaders(c.version, channel, token),
-		transport: c.transports.single(), timeout: c.timeout, now: c.now, until: c.now().Add(jitter(lifetime)),
-		jar: jar, last: -1,
+		timeout: c.timeout, now: c.now, until: c.now().Add(jitter(lifetime)), jar: jar, last: -1,
 	}
+	s.transport = c.transports.single(func(ctx context.Context, network, address string) (net.Conn, error) {
+		if s.dialled.Swap(true) && ctx.Value(sending{}) != nil {
+			return nil, errGone
+		}
+		return c.transports.dial.dial(ctx, network, address)
+	})
+	return s
+}
+
+// errGone says that a session's connection is gone.
+var errGone = errors.New("the session's connection is gone")
+
+// sending marks the context of a request that may not go over a second connection, as
+// questions may.
+type sending struct{}
+
+// send makes a call with events. It fails with errGone, and has then sent nothing.
+func (s *Session) send(ctx context.Context, c *call) outcome {
+	return s.do(context.WithValue(ctx, sending{}, true), c)
 }
 
 // Channel is the session's GUID.

@@ -97,17 +97,17 @@ func (c *collector) serve(w http.ResponseWriter, r *http.Request) {
 
 // acks acknowledges what is even.
 func (c *collector) acks(w http.ResponseWriter, body []byte) {
-	var asked struct{ Acks []int64 }
-	if err := json.Unmarshal(body, &asked); err != nil {
-		answer(w, hec.InvalidDataFormat)
+	const most = 1000
+	ids, refused := hec.ParseAckQuery(body, most)
+	if refused != nil {
+		answer(w, refused.Code)
 		return
 	}
-	acks := map[string]bool{}
-	for _, id := range asked.Acks {
-		acks[strconv.FormatInt(id, 10)] = id%2 == 0
+	acked := make([]bool, len(ids))
+	for i, id := range ids {
+		acked[i] = id%2 == 0
 	}
-	text, _ := json.Marshal(map[string]any{"acks": acks})
-	_, _ = w.Write(text)
+	_, _ = w.Write(hec.AppendAcks(nil, ids, acked))
 }
 
 func (c *collector) ackID(channel string) int64 {
@@ -368,6 +368,35 @@ func TestSessionRetires(t *testing.T) {
 	f("closed client still", true)
 }
 
+// The ordinary restart of an indexer takes its connections along, and confuses nobody.
+func TestSessionAfterConnection(t *testing.T) {
+	t.Parallel()
+	x := newCollector(t, collectorOptions{})
+	c := ackClient(t, config.AckAuto, x.url)
+	first := send(t, c, events()).Session
+	x.meanwhile(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Connection", "close")
+		return false
+	})
+	send(t, c, events())
+	x.restart()
+	x.meanwhile(nil)
+	receipt := send(t, c, events())
+	if receipt.Session == first || receipt.Answer.AckID != 0 || first.Confused() || receipt.Session.Confused() {
+		t.Errorf("%+v", receipt)
+	}
+	if send(t, c, events()).Session != receipt.Session {
+		t.Error("the new session is not used again")
+	}
+	x.visits()
+	if _, err := first.Ask(t.Context(), []int64{0, 1}); err != nil {
+		t.Errorf("a question needs no certain connection: %v", err)
+	}
+	if v := x.visits(); v[0].channel != first.Channel() {
+		t.Errorf("%+v", v)
+	}
+}
+
 // A session keeps its connection as long as something may be asked for on it.
 func TestSessionLetsGo(t *testing.T) {
 	t.Parallel()
@@ -479,12 +508,12 @@ func FuzzClassifyAcks(f *testing.F) {
 			return // net/http lets no other through
 		}
 		acked, err := classifyAcks("u", &outcome{status: status, body: []byte(body)}, time.Now())
-		var plain struct{ Acks map[string]bool }
+		var plain map[string]map[string]bool
 		if err == nil && (status != 200 || json.Unmarshal([]byte(body), &plain) != nil) {
 			t.Fatalf("%d %q counts as %v", status, body, acked)
 		}
 		for _, id := range acked {
-			if !plain.Acks[strconv.FormatInt(id, 10)] {
+			if !plain["acks"][strconv.FormatInt(id, 10)] {
 				t.Fatalf("%d %q counts as %d", status, body, id)
 			}
 		}

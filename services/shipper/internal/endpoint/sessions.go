@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,31 +30,33 @@ type sessions struct {
 // take gives a session for one request. Whoever takes it gives it back.
 func (p *sessions) take(token config.Secret) *Session {
 	now := p.now()
-	var found *Session
 	var old []*Session
 	p.mu.Lock()
-	kept := len(p.idle)
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		s := p.idle[i]
-		switch {
-		case s.served(now):
+	p.idle = slices.DeleteFunc(p.idle, func(s *Session) bool {
+		if s.served(now) {
 			old = append(old, s)
-		case found == nil && s.token == token:
-			found = s
-		default:
-			kept--
-			p.idle[kept] = s
+			return true
 		}
-	}
-	n := copy(p.idle, p.idle[kept:])
-	clear(p.idle[n:])
-	p.idle = p.idle[:n]
+		return false
+	})
+	found := p.find(token)
 	p.mu.Unlock()
 	retire(old)
 	if found == nil {
 		return p.open(token)
 	}
 	return found
+}
+
+// find wants mu held.
+func (p *sessions) find(token config.Secret) *Session {
+	for i, s := range slices.Backward(p.idle) {
+		if s.token == token {
+			p.idle = slices.Delete(p.idle, i, i+1)
+			return s
+		}
+	}
+	return nil
 }
 
 func (p *sessions) give(s *Session) {

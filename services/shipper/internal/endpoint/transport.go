@@ -1,9 +1,11 @@
 package endpoint
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -63,10 +65,10 @@ func (t *transports) shared() *http.Transport {
 	}
 }
 
-// single has one connection, and keeps it as long as a session lasts: another could
-// lead to another indexer.
-func (t *transports) single() *http.Transport {
+// single has one connection at a time, and keeps it as long as a session lasts.
+func (t *transports) single(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	s := t.shared()
+	s.DialContext = dial
 	s.MaxConnsPerHost, s.MaxIdleConnsPerHost, s.IdleConnTimeout = 1, 1, lifetime
 	return s
 }
@@ -78,13 +80,7 @@ func proxyOf(proxy config.Secret) (func(*http.Request) (*url.URL, error), error)
 	case "none":
 		return nil, nil //nolint:nilnil // net/http, too, says with nil that there is none
 	case "":
-		return func(r *http.Request) (*url.URL, error) {
-			u, err := http.ProxyFromEnvironment(r)
-			if err != nil {
-				return nil, errors.New("HTTPS_PROXY or HTTP_PROXY is not the URL of a proxy")
-			}
-			return u, nil
-		}, nil
+		return http.ProxyFromEnvironment, nil
 	}
 	u, err := url.Parse(proxy.Reveal())
 	if err != nil || u.Host == "" {
