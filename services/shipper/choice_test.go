@@ -275,6 +275,29 @@ func TestChosenToken(t *testing.T) {
 	}
 }
 
+// Events whose rule has chosen a token that Splunk refuses hold up nobody, and are not sent
+// with a token that may do more.
+func TestChosenTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	const revoked = "22222222-2222-3333-4444-555555555555"
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}}})
+	f.config.Ingest.HEC.Tokens = map[string]config.Token{"web": {Token: revoked}}
+	for i, name := range []string{"web", "", "web"} {
+		b := wire.Batch{ID: wire.ID{7, byte(i)}, Destination: "splunk", Token: name, Origins: []wire.Origin{{}}}
+		f.publishPayload("splunk", b.ID, wire.Seal(nil, wire.AppendEvent(wire.AppendBatch(nil, &b), &wire.Event{Text: []byte("id=" + itoa(i))})))
+	}
+	s := f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 3, 0, 2)
+	if dead := f.buried()[ReasonTokenRefused]; len(dead) != 2 || s.Healthy() != nil {
+		t.Errorf("dead letters %v, %v", dead, s.Healthy())
+	}
+	if f.log.count(revoked) > 0 {
+		t.Error("the token is in the log")
+	}
+}
+
 func TestGivesUp(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{})

@@ -19,6 +19,9 @@ const (
 	ReasonLargeEvent = "large_event"
 	// ReasonGaveUp is for events that could not be delivered for retry.give_up_after.
 	ReasonGaveUp = "gave_up"
+	// ReasonTokenRefused is for an event whose rule has chosen a token that Splunk refuses.
+	// It is not sent with the destination's own, which may do more than that one.
+	ReasonTokenRefused = "token_refused"
 	// ReasonStreamFull is for what a full stream has no room for.
 	ReasonStreamFull = "stream_full"
 )

@@ -2,11 +2,13 @@ package shipper
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
+	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
 
 // parcel is events that Splunk has accepted and not yet acknowledged as indexed.
@@ -31,6 +33,10 @@ func (d *destination) neverIndexed(p *parcel, why error) {
 	d.meters.lostAcks.Add(1)
 	if d.lost.alarm.Due() {
 		d.log.Warn("Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
+	}
+	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {
+		// It would be accepted and not acknowledged again, and again.
+		d.park(hold, d.later)
 	}
 	d.lost.add(p)
 }

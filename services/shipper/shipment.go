@@ -139,6 +139,7 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 		var (
 			refused *endpoint.RefusedError
 			gaveUp  *gaveUpError
+			foreign *endpoint.HoldError
 		)
 		switch {
 		case err == nil:
@@ -150,6 +151,8 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 			return s.refused(ctx, a, refused)
 		case errors.As(err, &gaveUp):
 			return s.bury(ctx, a.events, fate{ReasonGaveUp, err.Error()})
+		case errors.As(err, &foreign): // the destination is well
+			return s.bury(ctx, a.events, fate{ReasonTokenRefused, "the token that a rule has chosen is refused: " + err.Error()})
 		default:
 			return err
 		}
@@ -264,6 +267,8 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 		hold  *endpoint.HoldError
 	)
 	switch {
+	case errors.As(err, &hold) && hold.Token && s.key.token != "":
+		return err //nolint:wrapcheck // a type with policy
 	case errors.As(err, &hold):
 		d.meters.possibleDuplicates.Add(takenOf(hold.Taken, events))
 		if now != d.settings() {

@@ -129,7 +129,7 @@ func (run pipeline) phase(ctx context.Context, drains int, rate float64, end ...
 
 	began := time.Now()
 	p.sent, err = run.send(ctx, door, append([]string{
-		"--drains", strconv.Itoa(drains), "--frames", strconv.Itoa(run.shape.frames), "--rate", strconv.FormatFloat(rate, 'f', -1, 64),
+		"--numbered", "--drains", strconv.Itoa(drains), "--frames", strconv.Itoa(run.shape.frames), "--rate", strconv.FormatFloat(rate, 'f', -1, 64),
 	}, end...)...)
 	if err != nil {
 		return p, err

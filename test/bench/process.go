@@ -81,7 +81,7 @@ func startDrainline(ctx context.Context, binary, name, splunk, answers string, s
 
 // send plays Logplex until the end that the flags say.
 func (p programs) send(ctx context.Context, door string, flags ...string) (sent, error) {
-	args := append([]string{"send", "http://:" + secret + "@" + door + "/logs", "--quiet", "--numbered"}, flags...)
+	args := append([]string{"send", "http://:" + secret + "@" + door + "/logs", "--quiet"}, flags...)
 	out, err := exec.CommandContext(ctx, p.drainline, args...).Output()
 	if err != nil {
 		return sent{}, fmt.Errorf("drainline send: %w: %s", err, out)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -295,10 +296,28 @@ func (s *site) expectCounts(t *testing.T, run *process, stats splunk.Stats, buri
 	}
 }
 
+// admin asks the admin door of a service.
+func (p *process) admin(path string, want int) string {
+	p.t.Helper()
+	response, err := http.Get(p.line(`admin +(http://\S+) .*`) + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if response.StatusCode != want {
+		p.t.Fatalf("%s is answered %d %s, want %d", path, response.StatusCode, content, want)
+	}
+	return string(content)
+}
+
 // shipperCount is one of the shipper's counters of a destination.
 func (p *process) shipperCount(name, destination string) int64 {
 	p.t.Helper()
-	return int64(p.scrape(p.line(`admin +(http://\S+) .*`), `drainline_shipper_`+name+`\w*\{destination="`+destination+`"\}`))
+	return int64(p.scrape(p.line(`admin +(http://\S+) .*`), `drainline_shipper_`+name+`\w*\{.*destination="`+destination+`".*\}`))
 }
 
 // report shows the first of many.

@@ -51,16 +51,18 @@ An input is a text, or a map with one of
   raw           a body of HEC's raw endpoint
 and with received, and repeat (so many times). The inputs of a case are one run, in order;
 lines that are joined do not wait beyond its end. Times are 2026-01-01T00:00:00Z where
-nothing else is said. What comes out of a run is in the order of the input, with the
-metrics that rules make of it behind all of its lines.
+nothing else is said. What comes out of a run is in the order of the input, lines that
+were joined where the first of them was; a metric that rules make of a line is behind it.
+Of one envelope, what split_arrays makes is token by token.
 Expected are, at least one of them,
   events        a list in order, [] for none, or a number
   filtered      how many rules dropped
   dead          reasons of dead letters: over_limit, or {reason: over_limit, count: 3};
                 without it there must be none
 Of an event the keys are compared that are named: time, host, source, sourcetype, index,
-kind, code, app, process, dyno, message (the text), json (a body that is JSON, of objects
-the keys that are named), fields (indexed fields, null for one that must not be there) and
+token (the name of the HEC token that a rule chose, "" for the destination's own), kind,
+code, app, process, dyno, message (the text), json (a body that is JSON, of objects the
+keys that are named), fields (indexed fields, null for one that must not be there) and
 destination (exactly those that get it; an event that is the same for several is listed
 once).
 

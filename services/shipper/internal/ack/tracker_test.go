@@ -123,19 +123,19 @@ func TestInterval(t *testing.T) {
 				if f.Latency() != 0 {
 					t.Errorf("latency %v before the first", f.Latency())
 				}
-				for n := range 1000 { // about every second something to ask for
+				for n := range 400 { // about every second something to ask for
 					f.send(s, n)
 					f.wait(second * 11 / 10)
 				}
 				f.wait(timeout)
-				if acked, _, why := f.settled(); acked != 1000 {
+				if acked, _, why := f.settled(); acked != 400 {
 					t.Errorf("%d acked: %s", acked, why)
 				}
 				if got := f.Latency(); got < c.indexing || got > c.indexing*3/2+second {
 					t.Errorf("latency %v", got)
 				}
 				early, _ := f.collector.questions()
-				f.send(s, count(1000, 1100)...)
+				f.send(s, count(400, 500)...)
 				sent := time.Now()
 				f.wait(timeout)
 				late, _ := f.collector.questions()
@@ -269,6 +269,22 @@ func TestRestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestConfusedBefore(t *testing.T) {
+	t.Parallel()
+	bubble(t, &collector{indexing: after(0)}, func(f *fixture) {
+		s := f.session("one")
+		s.confused.Store(true)
+		f.send(s, 0)
+		if _, lost, _ := f.settled(); lost != 1 || !s.retired.Load() {
+			t.Errorf("%d lost at once", lost)
+		}
+		f.wait(0)
+		if !s.closed.Load() {
+			t.Error("open still")
+		}
+	})
 }
 
 // A restart that is noticed while a question is on its way, whose answer therefore
@@ -422,10 +438,10 @@ func TestEachOnce(t *testing.T) {
 		says(400, `{"code":6}`), says(400, `{"code":14}`), says(200, `{"acks":{}}`), says(200, `{"acks":null}`),
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		indexing := rapid.SliceOfN(rapid.Int64Range(-10, 120), 1, 30).Draw(rt, "seconds to index")
+		indexing := rapid.SliceOfN(rapid.Int64Range(-3, 25), 1, 30).Draw(rt, "seconds to index")
 		spoils := rapid.SliceOfN(rapid.IntRange(0, len(answers)-1), 1, 20).Draw(rt, "answers")
-		requests := rapid.SliceOfN(rapid.IntRange(0, 20), 1, 4).Draw(rt, "requests on each session")
-		restart := rapid.IntRange(0, 100).Draw(rt, "second of the restart")
+		requests := rapid.SliceOfN(rapid.IntRange(0, 12), 1, 4).Draw(rt, "requests on each session")
+		restart := rapid.IntRange(0, 30).Draw(rt, "second of the restart")
 		c := &collector{
 			indexing: func(n int) time.Duration { return time.Duration(indexing[n%len(indexing)]) * second },
 			spoil: func(ask int, w http.ResponseWriter, whole []byte) bool {
@@ -437,6 +453,7 @@ func TestEachOnce(t *testing.T) {
 			},
 		}
 		bubble(t, c, func(f *fixture) {
+			f.SetTimeout(20 * second)
 			var sending sync.WaitGroup
 			total := 0
 			for i, n := range requests {
@@ -445,14 +462,14 @@ func TestEachOnce(t *testing.T) {
 				sending.Go(func() {
 					for k := range n {
 						f.send(s, first+k)
-						time.Sleep(time.Duration(indexing[k%len(indexing)]+10) * second / 10)
+						time.Sleep(time.Duration(indexing[k%len(indexing)]+3) * second / 10)
 					}
 				})
 			}
 			f.wait(time.Duration(restart) * second)
 			c.restart()
 			sending.Wait()
-			f.wait(timeout + second)
+			f.wait(20 * second)
 			if acked, lost, _ := f.settled(); acked+lost != total {
 				t.Errorf("%d acked, %d lost of %d", acked, lost, total)
 			}

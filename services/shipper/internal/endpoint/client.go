@@ -9,9 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -174,120 +171,6 @@ func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
 
 // isForeign reports whether a request's token is another than the destination's.
 func (c *Client) isForeign(token config.Secret) bool { return token != "" && token != c.token }
-
-// post is one try at one URL.
-func (c *Client) post(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
-	if c.ack != config.AckOff {
-		return c.postForAck(ctx, t, r)
-	}
-	header := c.headers.of(r)
-	if c.isForeign(r.Token) {
-		header = header.Clone()
-		header["Authorization"] = []string{"Splunk " + r.Token.Reveal()}
-	}
-	transport := t.lines.take(c.now())
-	defer t.lines.release(transport)
-	ask := call{method: http.MethodPost, url: t.place(r), header: header, data: r.Body}
-	o := ask.do(ctx, transport, c.timeout)
-	if isTired(o.status) {
-		t.lines.renew(c.now())
-	}
-	answer, err := classify(t.base, &o, false, c.now())
-	return Receipt{Answer: answer, Took: o.took}, o, err
-}
-
-// postForAck is a try on a session. One without an answer takes no further request: its
-// connection is gone, or hangs.
-func (c *Client) postForAck(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
-	token := cmp.Or(r.Token, c.token)
-	s := t.sessions.take(token)
-	ask := func() outcome {
-		return s.send(ctx, &call{method: http.MethodPost, url: t.place(r), header: s.headers.of(r), data: r.Body})
-	}
-	o := ask()
-	if errors.Is(o.err, errGone) {
-		s.Retire()
-		s = c.newSession(t, token)
-		o = ask()
-	}
-	defer func() { t.sessions.give(s) }()
-	answer, err := classify(t.base, &o, c.ack == config.AckOn, c.now())
-	if o.err != nil || answer.Code == hec.AckFull || isTired(o.status) && t.lines.renew(c.now()) {
-		s.Retire()
-	}
-	receipt := Receipt{Answer: answer, Took: o.took}
-	if err == nil && answer.AckID >= 0 {
-		receipt.Session = s
-		s.gave(answer.AckID)
-		if s.Confused() {
-			s.Retire()
-			t.sessions.scatter()
-		}
-	}
-	return receipt, o, err
-}
-
-// isTired reports whether a status, of a collector or of what stands before it, lets one
-// hope for another behind a new connection.
-func isTired(status int) bool {
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-// Probe asks each URL, without an event, whether it would take events: HEC answers an
-// empty request with code 5 when its token is good. It returns nil when one would, else
-// why none does.
-func (c *Client) Probe(ctx context.Context) error {
-	failures := make([]error, len(c.balancer.targets))
-	var probes sync.WaitGroup
-	for i, t := range c.balancer.targets {
-		probes.Go(func() {
-			if failures[i] = c.probe(ctx, t); failures[i] == nil {
-				c.balancer.well(t)
-			}
-		})
-	}
-	probes.Wait()
-	if slices.Contains(failures, nil) {
-		return nil
-	}
-	return oneLine(failures)
-}
-
-// probe asks one URL, with the destination's own token.
-func (c *Client) probe(ctx context.Context, t *target) error {
-	transport := t.lines.take(c.now())
-	defer t.lines.release(transport)
-	ask := call{method: http.MethodPost, url: t.event, header: c.headers.query()}
-	o := ask.do(ctx, transport, c.timeout)
-	_, err := classify(t.base, &o, false, c.now())
-	if refused, ok := errors.AsType[*RefusedError](err); ok && !refused.TooLarge() {
-		err = nil
-	}
-	if err != nil || c.ack != config.AckOn {
-		return err
-	}
-	return c.probeAck(ctx, t, transport)
-}
-
-// probeAck asks whether the token acknowledges. HEC says with code 14 that it does not,
-// and knows no request with this ackId otherwise.
-func (c *Client) probeAck(ctx context.Context, t *target, transport http.RoundTripper) error {
-	u := *t.ack
-	u.RawQuery = "channel=" + url.QueryEscape(c.channel)
-	ask := call{method: http.MethodPost, url: &u, header: c.headers.query(), data: hec.AppendAckQuery(nil, []int64{0})}
-	o := ask.do(ctx, transport, c.timeout)
-	if _, err := classifyAcks(t.base, &o, c.now()); err != nil {
-		if _, refused := errors.AsType[*HoldError](err); refused {
-			return notAcknowledging(t.base)
-		}
-		return err
-	}
-	return nil
-}
 
 // Healthy is nil while at least one URL takes events, else says why none does.
 func (c *Client) Healthy() error {

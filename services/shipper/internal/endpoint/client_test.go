@@ -19,10 +19,10 @@ import (
 )
 
 // serve starts a collector and returns its base URL.
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
+func serve(tb testing.TB, h http.HandlerFunc) string {
+	tb.Helper()
 	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s.URL
 }
 
@@ -39,22 +39,22 @@ func always(c hec.Code) http.HandlerFunc {
 	}
 }
 
-func client(t testing.TB, change func(*config.Destination), urls ...string) *Client {
-	t.Helper()
-	return clientWithLog(t, slog.New(slog.DiscardHandler), change, urls...)
+func client(tb testing.TB, change func(*config.Destination), urls ...string) *Client {
+	tb.Helper()
+	return clientWithLog(tb, slog.New(slog.DiscardHandler), change, urls...)
 }
 
-func clientWithLog(t testing.TB, log *slog.Logger, change func(*config.Destination), urls ...string) *Client {
-	t.Helper()
+func clientWithLog(tb testing.TB, log *slog.Logger, change func(*config.Destination), urls ...string) *Client {
+	tb.Helper()
 	d := &config.Destination{URLs: urls, Token: "secret", Timeout: 30 * time.Second, Concurrency: config.Concurrency{Max: 2}}
 	if change != nil {
 		change(d)
 	}
 	c, err := New(d, Options{Channel: "A-GUID", Version: "1.2", Log: log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	return c
 }
 

@@ -25,8 +25,8 @@ import (
 //
 // A session has one request in flight at a time, and is used for five minutes or so.
 // Splunk forgets a channel that is idle for ten (inputs.conf: maxIdleTime). It takes no
-// request once its connection is gone: that would begin another channel's ackIds where an
-// indexer has restarted, and another indexer's where a load balancer leads elsewhere.
+// request once its connection is gone: over another it might come to another indexer, or
+// to one that has restarted, which would give ackIds out again.
 type Session struct {
 	base      string
 	channel   string

@@ -16,7 +16,9 @@ const start = 2
 //
 // It is TCP's way with a bound on latency: up to the first sign of too much it doubles
 // from one round of requests to the next, after that it grows by one a round. Slower
-// answers alone never shrink it: they may be slow for reasons of their own.
+// answers alone never shrink it: they may be slow for reasons of their own. Neither do
+// they stop it for ever: what is slow for minutes becomes the measure, so a window that
+// is used up all that time grows by about half every few minutes, up to its most.
 type Window struct {
 	mu        sync.Mutex
 	most      int

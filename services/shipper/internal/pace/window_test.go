@@ -99,7 +99,7 @@ func TestWindowFindsCapacity(t *testing.T) {
 		service := time.Duration(rapid.IntRange(10, 200).Draw(rt, "ms")) * time.Millisecond
 		c := newCollector(capacity, service, never)
 		w := pace.NewWindow(most, true)
-		least, largest := c.run(w, 2000, func(size int) {
+		least, largest := c.run(w, 1000, func(size int) {
 			if size < 1 || size > most {
 				rt.Fatalf("size %d", size)
 			}
@@ -122,7 +122,7 @@ func TestWindowUnderPressure(t *testing.T) {
 		w := pace.NewWindow(most, true)
 		turned := 0
 		last := w.Size()
-		least, largest := c.run(w, 4000, func(size int) {
+		least, largest := c.run(w, 2000, func(size int) {
 			if size < 1 || size > most {
 				rt.Fatalf("size %d", size)
 			}

@@ -25,6 +25,12 @@ func batch(destination string, requests []uint64, events ...wire.Event) wire.Bat
 	return b
 }
 
+// with is the batch with a token that a rule chose.
+func with(token string, b wire.Batch) wire.Batch {
+	b.Token = token
+	return b
+}
+
 func text(message string) wire.Event {
 	return wire.Event{Text: []byte(message), TimeNS: 1_767_225_600_123_456_789}
 }
@@ -72,7 +78,7 @@ func output(t *testing.T) transform.TrialOutput {
 	full.Fields = fieldsOf("heroku_app", `"blog"`, "n", "1.0", "list", `["a",2]`, "null", "null")
 	object := wire.Event{JSON: []byte(`{"a": {"b": [1, {"c": "d"}], "n": null}, "big": 9007199254740993, "t": true}`)}
 	return transform.TrialOutput{
-		Batches:  []wire.Batch{batch("splunk", []uint64{1, 2}, full, object)},
+		Batches:  []wire.Batch{batch("splunk", []uint64{2}, object), with("team", batch("splunk", []uint64{1}, full))},
 		Filtered: 2,
 		Dead:     []*drainlinev1.DeadBlock{dead(t, "over_limit", "1 x1 x"), dead(t, "over_limit", "1 x"), dead(t, "bad", "")},
 	}
@@ -103,6 +109,10 @@ func TestCompare(t *testing.T) {
 		{first("host: g, app: shop"), `events[0].host: "g", "h"; events[0].app: "shop", "blog"`},
 		{first(`message: "a\tb <é> \ufffd"`), ""},
 		{first("message: a"), `events[0].message: "a", "a\tb <é> ` + "\ufffd" + `"`},
+		{first("token: team"), ""},
+		{first("token: ''"), `events[0].token: "", "team"`},
+		{second("token: team"), `events[1].token: "team", ""`},
+		{second("token: ~"), ""},
 		{first("index: ~"), `events[0].index: "", "i"`},
 		{first("time: 2026-01-01T00:00:00.123456Z"), ""},
 		{first("time: 2026-01-01T01:00:00.123456999+01:00"), ""},
@@ -141,7 +151,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Events that are the same for several destinations are one.
+// Events are in the order of the input, and those that are the same for several destinations
+// are one.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -152,8 +163,12 @@ func TestMerge(t *testing.T) {
 		{[]wire.Batch{batch("b", []uint64{2}, text("2")), batch("a", []uint64{1, 3}, text("1"), text("3"))}, "1 a; 2 b; 3 a"},
 		{[]wire.Batch{batch("a", []uint64{1, 2}, text("1"), text("2")), batch("b", []uint64{1, 2}, text("x"), text("2"))}, "1 a; x b; 2 a,b"},
 		{[]wire.Batch{batch("a", []uint64{1, 1}, text("1"), text("1")), batch("b", []uint64{1}, text("1"))}, "1 a,b; 1 a"},
-		{[]wire.Batch{batch("a", []uint64{2, 1}, text("2"), text("1")), batch("b", []uint64{2, 1}, text("2"), text("1"))}, "2 a,b; 1 a,b"},
+		{[]wire.Batch{batch("a", []uint64{2, 1}, text("2"), text("1")), batch("b", []uint64{2, 1}, text("2"), text("1"))}, "1 a,b; 2 a,b"},
 		{[]wire.Batch{batch("a", []uint64{1}, text("1")), batch("a", []uint64{2}, text("2"))}, "1 a; 2 a"},
+		{[]wire.Batch{batch("a", []uint64{1, 3}, text("1"), text("3")), with("x", batch("a", []uint64{2, 4}, text("2"), text("4")))}, "1 a; 2 a; 3 a; 4 a"},
+		{[]wire.Batch{with("x", batch("a", []uint64{1}, text("1"))), with("x", batch("b", []uint64{1}, text("1")))}, "1 a,b"},
+		{[]wire.Batch{with("x", batch("a", []uint64{1}, text("1"))), batch("b", []uint64{1}, text("1"))}, "1 a; 1 b"},
+		{[]wire.Batch{batch("a", []uint64{1, 2}, text("1"), text("2")), batch("a", []uint64{1}, text("metric"))}, "1 a; metric a; 2 a"},
 		{nil, ""},
 	} {
 		o, err := newOutcome(&transform.TrialOutput{Batches: c.batches})

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,11 +24,13 @@ type Event struct {
 	Source      string   `json:"source,omitempty"`
 	Sourcetype  string   `json:"sourcetype,omitempty"`
 	Index       string   `json:"index,omitempty"`
-	Kind        string   `json:"kind,omitempty"`
-	Code        string   `json:"code,omitempty"`
-	App         string   `json:"app,omitempty"`
-	Process     string   `json:"process,omitempty"`
-	Dyno        string   `json:"dyno,omitempty"`
+	// Token names the HEC token that a rule chose, empty for the destination's own.
+	Token   string `json:"token,omitempty"`
+	Kind    string `json:"kind,omitempty"`
+	Code    string `json:"code,omitempty"`
+	App     string `json:"app,omitempty"`
+	Process string `json:"process,omitempty"`
+	Dyno    string `json:"dyno,omitempty"`
 	// Message is a body that is text, JSON one that is any other value than a string.
 	Message *string                    `json:"message,omitempty"`
 	JSON    json.RawMessage            `json:"json,omitempty"`
@@ -71,6 +74,9 @@ func newOutcome(out *transform.TrialOutput) (Outcome, error) {
 				events = append(events, e)
 			}
 		}
+		// Batches are a token's each, and metrics have their own. A sort that is stable leaves
+		// a metric behind its line.
+		slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.request, b.request) })
 		o.Events = merge(o.Events, name, events)
 	}
 	return o, nil
@@ -123,7 +129,7 @@ func merge(all []Event, destination string, events []Event) []Event {
 func newEvent(b *wire.Batch, e *wire.Event) (Event, error) {
 	event := Event{
 		Time: time.Unix(0, e.TimeNS).UTC().Format(time.RFC3339Nano),
-		Host: e.Host, Source: e.Source, Sourcetype: e.Sourcetype, Index: e.Index,
+		Host: e.Host, Source: e.Source, Sourcetype: e.Sourcetype, Index: e.Index, Token: b.Token,
 		Kind: e.Kind, Code: e.Code, App: outcome.App(b, e),
 		Process: e.Process, Dyno: e.Dyno,
 		identity: identity{request: sender.Number(b.Origins[e.Origin].RequestID)},
@@ -157,8 +163,8 @@ func newEvent(b *wire.Batch, e *wire.Event) (Event, error) {
 // texts are the values of keys that are text.
 func (e *Event) texts() map[string]string {
 	return map[string]string{
-		"host": e.Host, "source": e.Source, "sourcetype": e.Sourcetype, "index": e.Index, "kind": e.Kind, "code": e.Code,
-		"app": e.App, "process": e.Process, "dyno": e.Dyno, "message": e.message(),
+		"host": e.Host, "source": e.Source, "sourcetype": e.Sourcetype, "index": e.Index, "token": e.Token,
+		"kind": e.Kind, "code": e.Code, "app": e.App, "process": e.Process, "dyno": e.Dyno, "message": e.message(),
 	}
 }
 

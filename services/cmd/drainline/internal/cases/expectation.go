@@ -38,7 +38,7 @@ type textKey struct{ name, value string }
 // textKeys are the keys of an expected event whose values are text, in the order in
 // which they are told; eventKeys are all of them.
 var (
-	textKeys  = []string{"index", "sourcetype", "source", "host", "kind", "code", "app", "process", "dyno", "message"}
+	textKeys  = []string{"index", "sourcetype", "source", "host", "token", "kind", "code", "app", "process", "dyno", "message"}
 	eventKeys = append([]string{"destination", "time", "json", "fields"}, textKeys...)
 )
 

@@ -75,7 +75,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown key of dead", one(line + "dead: {reasn: x}"), "FILE:5:12: \"a\": unknown key \"reasn\", the nearest is \"reason\"\nFILE:5:11: \"a\": the dead letter has no reason"},
 		{"events", "cases: [{name: a, input: x, events: all}]", `FILE:1:37: "a": must be a whole number from 0 to 2147483647`},
 		{"unknown key of an event", "cases: [{name: a, input: x, events: [{indx: x}]}]", `FILE:1:39: "a": unknown key "indx", the nearest is "index"`},
-		{"event is no section", "cases: [{name: a, input: x, events: [x]}]", `FILE:1:38: "a": must have keys with values: destination, time, json, fields, index, sourcetype, source, host, kind, code, app, process, dyno, message`},
+		{"event is no section", "cases: [{name: a, input: x, events: [x]}]", `FILE:1:38: "a": must have keys with values: destination, time, json, fields, index, sourcetype, source, host, token, kind, code, app, process, dyno, message`},
 		{"fields", "cases: [{name: a, input: x, events: [{fields: [x]}]}]", `FILE:1:47: "a": must have names of indexed fields with values, null for a field that must not be there`},
 	} {
 		f, name, err := read(t, c.content)

@@ -43,6 +43,7 @@ const wholeOutput = `      what came out:
             sourcetype: "t"
             source: "s"
             host: "h"
+            token: "team"
             kind: "app"
             code: "H12"
             app: "blog"
