@@ -268,7 +268,7 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	)
 	switch {
 	case errors.As(err, &hold) && hold.Token && s.key.token != "":
-		return err //nolint:wrapcheck // a type with policy
+		return err
 	case errors.As(err, &hold):
 		d.meters.possibleDuplicates.Add(takenOf(hold.Taken, events))
 		if now != d.settings() {

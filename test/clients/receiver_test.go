@@ -21,13 +21,13 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 )
 
-// What is sent: events in requests of perPost, lines in frames of one request each
-// perPost, and every measured-th event with a metric event of two measurements.
+// What is sent: events, lines and metric events of two measurements each. Events and
+// lines come in requests of perPost.
 const (
-	received = 2_000
-	drained  = 500
-	perPost  = 100
-	measured = 10
+	sentEvents  = 2_000
+	sentLines   = 500
+	sentMetrics = 200
+	perPost     = 100
 )
 
 // OpenTelemetry's receiver as the destination. It authenticates nobody, keeps no
@@ -60,9 +60,9 @@ func TestReceiver(t *testing.T) {
 			d := launch(t, r.url, settings...)
 			want := append(postEvents(t, d, c.raw), postLines(t, d, c.raw)...)
 			gauges := postMetrics(t, d)
-			defer func() {
+			t.Cleanup(func() {
 				t.Logf("%d of %d events, %d of %d measurements", r.logs.LogRecordCount(), len(want), r.metrics.DataPointCount(), len(gauges))
-			}()
+			})
 			eventually(t, "everything arrives", func() bool {
 				return r.logs.LogRecordCount() >= len(want) && r.metrics.DataPointCount() >= len(gauges)
 			})
@@ -83,7 +83,7 @@ func TestReceiver(t *testing.T) {
 func postEvents(t *testing.T, d *drainline, raw bool) []event {
 	t.Helper()
 	var want []event
-	for first := 0; first < received; first += perPost {
+	for first := 0; first < sentEvents; first += perPost {
 		var body bytes.Buffer
 		for n := first; n < first+perPost; n++ {
 			e := event{
@@ -126,7 +126,7 @@ func postLines(t *testing.T, d *drainline, raw bool) []event {
 	const drain = "d.73ea7440-270a-435a-a0ea-adf50b4e5f5a"
 	fields := encode(t, map[string]any{"heroku_app": drain, "heroku_dyno": "web.1", "heroku_kind": "app", "heroku_process": "web"})
 	var want []event
-	for first := 0; first < drained; first += perPost {
+	for first := 0; first < sentLines; first += perPost {
 		var body bytes.Buffer
 		for n := first; n < first+perPost; n++ {
 			frame := fmt.Sprintf("<190>1 %s host app web.1 - %s\n", sent(n).UTC().Format("2006-01-02T15:04:05.000000+00:00"), line(n))
@@ -149,7 +149,7 @@ func postMetrics(t *testing.T, d *drainline) []event {
 	t.Helper()
 	var body bytes.Buffer
 	var want []event
-	for n := range received / measured {
+	for n := range sentMetrics {
 		e := event{micros: sent(n).UnixMicro(), host: "h1", source: "shop", sourcetype: "st", index: "metrics"}
 		e.fields = fmt.Sprintf(`{"metric_name:cpu.usr":%d,"metric_name:cpu.sys":0.5,"region":"eu"}`, n)
 		body.WriteString(e.envelope(`"metric"`))
