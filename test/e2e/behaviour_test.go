@@ -13,7 +13,7 @@ func TestBehaviours(t *testing.T) {
 	t.Parallel()
 	sites := []*site{}
 	address := freeAddress(t)
-	settings := append(hecTokens(), "bus.embedded.listen="+address)
+	settings := append(hecTokens(), "admin.pprof=true", "bus.embedded.listen="+address)
 	for _, b := range behaviours() {
 		if only := os.Getenv("ONLY"); only != "" && !strings.Contains(" "+only+" ", " "+b.name+" ") {
 			continue

@@ -163,7 +163,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	}
 	if embedded != nil {
 		o.InProcess, o.URL = embedded, ""
-	} else if c.TLS != (config.ClientTLS{}) {
+	} else if c.TLS != (config.ClientTLS{MinVersion: c.TLS.MinVersion}) { // which has a default
 		t, err := c.TLS.Load()
 		if err != nil {
 			return nil, fmt.Errorf("bus.%w", err)

@@ -14,7 +14,7 @@ const (
 	fetchers = 2
 	// A fetch ends when it has this much, in bytes and messages, or is this old.
 	fetchBytes    = 4 << 20
-	fetchMessages = 256
+	fetchMessages = 64
 	fetchExpires  = time.Second
 )
 

@@ -78,7 +78,12 @@ func TestAppendEventWith(t *testing.T) {
 			`{"event":"metric","fields":{"app":1,"heroku_app":2,"metric_name:rss":3}}`,
 		},
 		{"no metric", filter, wire.Event{JSON: []byte(`"metric"`), Fields: both[:2]}, `{"event":"metric","fields":{"heroku_app":2}}`},
-		{"text of metric", filter, wire.Event{Text: []byte("metric"), Fields: both}, `{"event":"metric","fields":{"heroku_app":2}}`},
+		{
+			"a metric whose event came as text", filter,
+			wire.Event{Text: []byte("metric"), Fields: both},
+			`{"event":"metric","fields":{"app":1,"heroku_app":2,"metric_name:rss":3}}`,
+		},
+		{"text", filter, wire.Event{Text: []byte("metric"), Fields: both[:2]}, `{"event":"metric","fields":{"heroku_app":2}}`},
 	} {
 		if got := string(hec.AppendEventWith(nil, &c.event, c.filter)); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)

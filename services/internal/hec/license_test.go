@@ -42,7 +42,8 @@ func TestLicenseBytes(t *testing.T) {
 		{"single metric", metric("metric_name", "_value"), len(`{"metric_name":1,"_value":1}`)},
 		{"event that says metric", metric("app"), 6},
 		{"event that says metric, with a field of such a name", metric("metric_names"), 6},
-		{"text that says metric", wire.Event{Text: []byte("metric"), Fields: metric("metric_name:a").Fields}, 6},
+		{"metric whose event came as text", wire.Event{Text: []byte("metric"), Fields: metric("metric_name:a").Fields}, len(`{"metric_name:a":1}`)},
+		{"text that says metric", wire.Event{Text: []byte("metric"), Fields: metric("app").Fields}, 6},
 	} {
 		if got := LicenseBytes(&c.in); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", c.name, got, c.want)
