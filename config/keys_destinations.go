@@ -87,7 +87,7 @@ var indexKeys = []key{
 var sizeKeys = []key{
 	{
 		path: destination + ".max_event", kind: size(10e3, 64e6), def: "5MB",
-		doc: "The largest event, in bytes of its JSON as it is sent (in Splunk's inputs.conf: maxEventSize).",
+		doc: "The largest event, in bytes of its body as JSON, without metadata and fields (in Splunk's inputs.conf: maxEventSize).",
 	},
 	{
 		path: destination + ".on_large_event", kind: choice(LargeTruncate, LargeDead), def: LargeDead,

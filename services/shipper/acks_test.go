@@ -85,6 +85,29 @@ func TestStopWhileAcksArePending(t *testing.T) {
 	plain.wantOnce(t, 100)
 }
 
+// What is not acknowledged is bounded: then nothing more is sent, and a stop waits no
+// longer for that.
+func TestPendingAcksAreBounded(t *testing.T) {
+	t.Parallel()
+	c, url := balanced(t, 1, splunk.StickyConnection, splunk.Options{Acks: splunk.AckOptions{Delay: time.Hour}})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{url}, Ack: config.AckOn, AckTimeout: time.Hour, Batch: config.Batch{MaxEvents: 10}, Concurrency: config.Concurrency{Max: 1},
+	}})
+	f.publish("splunk", 100)
+	s := f.prepare()
+	d := s.destinations["splunk"]
+	d.drain, d.mostPending = 50*time.Millisecond, 4
+	s.run()
+	f.await("as much is pending as may be", func() bool { return d.tracker.Pending() == 4 && d.flying.Load() == 0 })
+	s.stop()
+	if n := c.Count(); n != 40 {
+		t.Errorf("%d events were sent", n)
+	}
+	if n := f.stream(f.conn.Names().EventsStream("splunk")).Msgs; n != 1 {
+		t.Errorf("%d messages are on the bus", n)
+	}
+}
+
 // A stop waits for acknowledgements that come soon.
 func TestStopWaitsForAcks(t *testing.T) {
 	t.Parallel()

@@ -27,12 +27,9 @@ func jitter(most time.Duration) time.Duration {
 	return rand.N(max(most, 0) + 1) //nolint:gosec // jitter needs no secrecy
 }
 
-// pause waits, and reports whether to go on: not when draining. What else may matter
-// meanwhile ends the wait early.
-func pause(wait time.Duration, draining <-chan struct{}, early ...<-chan struct{}) bool {
-	const most = 2
-	var may [most]<-chan struct{}
-	copy(may[:], early)
+// pause waits, and reports whether to go on: not when draining. A replaced configuration
+// and a change of parking, where they can matter, end the wait early.
+func pause(wait time.Duration, draining, replaced, parking <-chan struct{}) bool {
 	select {
 	case <-draining:
 		return false
@@ -43,9 +40,9 @@ func pause(wait time.Duration, draining <-chan struct{}, early ...<-chan struct{
 	select {
 	case <-timer.C:
 		return true
-	case <-may[0]:
+	case <-replaced:
 		return true
-	case <-may[1]:
+	case <-parking:
 		return true
 	case <-draining:
 		return false

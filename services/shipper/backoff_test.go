@@ -2,7 +2,6 @@ package shipper
 
 import (
 	"errors"
-	"regexp"
 	"testing"
 	"time"
 
@@ -42,18 +41,19 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
 	close(ended)
-	f := func(wait time.Duration, draining, replaced <-chan struct{}, want bool) {
+	f := func(wait time.Duration, draining, replaced, parking <-chan struct{}, want bool) {
 		t.Helper()
 		for range 100 {
-			if got := pause(wait, draining, replaced); got != want {
+			if got := pause(wait, draining, replaced, parking); got != want {
 				t.Errorf("pause(%v) = %v", wait, got)
 			}
 		}
 	}
-	f(0, nil, nil, true)
-	f(time.Hour, nil, ended, true)
-	f(time.Hour, ended, nil, false)
-	f(0, ended, ended, false)
+	f(0, nil, nil, nil, true)
+	f(time.Hour, nil, ended, nil, true)
+	f(time.Hour, nil, nil, ended, true)
+	f(time.Hour, ended, nil, nil, false)
+	f(0, ended, ended, ended, false)
 }
 
 func TestLatency(t *testing.T) {
@@ -74,15 +74,5 @@ func TestLatency(t *testing.T) {
 	l.turned = l.turned.Add(-latencySlices * latencySlice) // as if ten seconds had passed
 	if p50, p99 := l.quantiles(); p50 != 0 || p99 != 0 {
 		t.Errorf("after the window: %v, %v", p50, p99)
-	}
-}
-
-func TestGUID(t *testing.T) {
-	t.Parallel()
-	form := regexp.MustCompile(`^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$`)
-	for range 100 {
-		if id := newGUID(); !form.MatchString(id) {
-			t.Errorf("%s is no GUID", id)
-		}
 	}
 }

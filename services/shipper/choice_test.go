@@ -2,7 +2,9 @@ package shipper
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -34,7 +37,7 @@ func (f *fixture) buried() map[string][]string {
 	return texts
 }
 
-// indexed is a change of every tenth event: it is for another index.
+// toIndex changes every tenth event: it is for another index.
 func toIndex(index string) func(n int, e *wire.Event) {
 	return func(n int, e *wire.Event) {
 		e.Index = "main"
@@ -172,6 +175,55 @@ func TestRefusedIndex(t *testing.T) {
 	}
 	f("park", config.IndexPark, "nowhere", parks)
 	f("the token's default", config.IndexDead, "", parks)
+}
+
+// An event for an index that is not listed went to another, which Splunk refuses: the dead
+// letter tells of that one, and the event is sent to it once.
+func TestFallbackIsRefused(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{AllOrNothing: true, Poison: func(e splunk.Event) int {
+		if e.Index == "lost" {
+			return 7
+		}
+		return 0
+	}})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, OnUnknownIndex: config.IndexFallback, FallbackIndex: "lost", Indexes: []string{"main", "lost"},
+	}})
+	f.publish("splunk", 200, toIndex("nowhere"))
+	f.start()
+	f.awaitAcked("splunk")
+	if n := c.Ledger().Distinct(); n != 180 || len(f.buried()["hec_7"]) != 20 || len(c.Violations()) > 0 {
+		t.Errorf("%d events arrived, %d are dead letters, violations %v", n, len(f.buried()["hec_7"]), c.Violations())
+	}
+	if sentence := f.letters()[0].GetSentence(); !strings.Contains(sentence, `for index "lost"`) {
+		t.Errorf("the dead letter says %q", sentence)
+	}
+}
+
+// Each pair of app and index is told once, up to a bound.
+func TestUnknownIndexesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	metrics, err := telemetry.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := metrics.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	u := newUnknownIndexes(metrics, "splunk")
+	book := &logbook{}
+	log := slog.New(slog.NewTextHandler(book, nil))
+	for range 3 {
+		for n := range keptUnknown + 50 {
+			u.note(log, "shop", itoa(n), 2, config.IndexDead)
+		}
+	}
+	if n := book.count("level=WARN"); n != keptUnknown || u.count.Load() != 6*(keptUnknown+50) {
+		t.Errorf("%d lines, %d events counted", n, u.count.Load())
+	}
 }
 
 func number(t *testing.T, e splunk.Event) int {

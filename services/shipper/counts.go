@@ -11,7 +11,8 @@ import (
 
 // Counts are what was shipped.
 type Counts struct {
-	// Delivered events: those Splunk has answered success for.
+	// Delivered events: those that Splunk has taken, and acknowledged where it does, or that
+	// were discarded.
 	Delivered int64
 	// Dead counts the events that became dead letters, and one for each message that
 	// could not be read.
@@ -45,7 +46,7 @@ type meters struct {
 func newMeters(m *telemetry.Metrics, name string) *meters {
 	label := attribute.String("destination", name)
 	meters := &meters{
-		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has answered success for.", label),
+		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has taken, and acknowledged where it does, or that were discarded.", label),
 		dead:      m.Counter("drainline_shipper_dead", "{event}", "Events that became dead letters, and unreadable messages.", label),
 		dropped:   m.Counter("drainline_shipper_dropped", "{event}", "Events dropped because the stream was full.", label),
 		requests:  m.Counter("drainline_shipper_requests", "{request}", "Requests sent, retries included.", label),
@@ -71,7 +72,7 @@ func newMeters(m *telemetry.Metrics, name string) *meters {
 	gauge("drainline_shipper_pending_acks", "{request}", "Requests accepted and not yet acknowledged by Splunk.",
 		func(d *destination) int { return d.tracker.Pending() })
 	gauge("drainline_shipper_parked", "", "1 while the destination takes nothing as it is configured.", func(d *destination) int {
-		if d.parking.reason() != nil {
+		if !d.parking.parkedSince().IsZero() {
 			return 1
 		}
 		return 0

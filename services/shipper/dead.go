@@ -2,6 +2,7 @@ package shipper
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ const buryTry = 2 * time.Second
 type source struct {
 	delivery *bus.Delivery
 	opened   opened
+	one      wire.Event
 }
 
 func (s *source) read(delivery *bus.Delivery) error {
@@ -43,19 +45,20 @@ func (s *source) read(delivery *bus.Delivery) error {
 	}
 	s.delivery = nil
 	if err := s.opened.decode(delivery); err != nil {
-		return err
+		return fmt.Errorf("message %s cannot be read a second time: %w", delivery.ID, err)
 	}
 	s.delivery = delivery
 	return nil
 }
 
-// event reads one event; the caller may change the copy's fields, not what they point to.
+// event reads one event, valid until the next. The caller may change it, but not what it
+// points to.
 func (s *source) event(delivery *bus.Delivery, position int) (*wire.Event, error) {
 	if err := s.read(delivery); err != nil {
 		return nil, err
 	}
-	e := s.opened.batch.Events[position]
-	return &e, nil
+	s.one = s.opened.batch.Events[position]
+	return &s.one, nil
 }
 
 // app is the app that an event came from.
@@ -68,8 +71,8 @@ func (s *source) app(delivery *bus.Delivery, position int) (string, error) {
 }
 
 // letter begins a dead letter that holds some events of a delivery, as an
-// EventBatch of its own that can be published again.
-func (s *source) letter(delivery *bus.Delivery, positions []int) (*drainlinev1.DeadBlock, error) {
+// EventBatch of its own, with that id, that can be published again.
+func (s *source) letter(delivery *bus.Delivery, positions []int, id wire.ID) (*drainlinev1.DeadBlock, error) {
 	if err := s.read(delivery); err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func (s *source) letter(delivery *bus.Delivery, positions []int) (*drainlinev1.D
 	alone := *b
 	// An id of its own: under the batch's the stream would take a replay for a
 	// duplicate.
-	alone.ID = wire.EventsID(delivery.ID, positions)
+	alone.ID = id
 	alone.Ack = false // whoever waits does so for the batch
 	alone.Origins = nil
 	oldest := b.Origins[b.Events[positions[0]].Origin]
@@ -131,16 +134,14 @@ func (s *shipment) bury(ctx context.Context, events batch.Selection, f fate) err
 // buryTogether makes one dead letter of events of one delivery.
 func (s *shipment) buryTogether(ctx context.Context, ticket *batch.Ticket, positions []int, f fate) error {
 	d := s.destination
-	letter, err := s.source.letter(ticket.Delivery, positions)
+	these := wire.EventsID(ticket.Delivery.ID, positions)
+	letter, err := s.source.letter(ticket.Delivery, positions, these)
 	if err != nil {
-		// It was readable before, so this machine's memory is at fault. The message
-		// is on the bus still.
-		d.log.Error("a message cannot be read a second time", "id", ticket.Delivery.ID, "error", err)
-		return errStopped
+		return err
 	}
 	letter.Destination, letter.Reason, letter.Sentence = d.name, f.reason, f.sentence
 	// Its id is the same whenever these events die for this reason.
-	id := wire.DeadID(wire.EventsID(ticket.Delivery.ID, positions), letter.GetStage(), letter.GetReason())
+	id := wire.DeadID(these, letter.GetStage(), letter.GetReason())
 	letter.Id = id[:]
 	if !d.bury(ctx, s.running.Done(), letter) {
 		return errStopped
@@ -167,7 +168,7 @@ func (d *destination) bury(ctx context.Context, draining <-chan struct{}, letter
 		if d.burials.note(err) {
 			d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
 		}
-		if !pause(backoff(d.settings().config.Retry, try, err), draining) {
+		if !pause(backoff(d.settings().config.Retry, try, err), draining, nil, nil) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -185,18 +186,62 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-func TestSlowDown(t *testing.T) {
+// What a collector says of its load sets how many requests go out at once.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	const most = 8
+	c := collect(t, splunk.Options{})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 5}, Concurrency: config.Concurrency{Max: most, Adaptive: true},
+	}})
+	s := f.start()
+	window := func() int { return s.Destinations()[0].Window }
+	if n := window(); n >= most {
+		t.Errorf("it begins with %d at once", n)
+	}
+	f.await("it is found that more can go at once", func() bool {
+		f.publish("splunk", 200)
+		return window() > most/2
+	})
+	for _, code := range []int{24, 9, 26} {
+		c.SetFault(func(*http.Request) *splunk.Response { return &splunk.Response{Code: code} })
+		f.publish("splunk", 200)
+		f.await("less goes at once", func() bool { return window() == 1 })
+		c.SetFault(nil)
+		f.await("more goes again", func() bool {
+			f.publish("splunk", 200)
+			return window() > 1
+		})
+	}
+	f.awaitAcked("splunk")
+	if c.highest > most {
+		t.Errorf("%d requests at a time", c.highest)
+	}
+}
+
+// With a rate limit requests leave one after another.
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	c := collect(t, splunk.Options{})
-	nearly := splunk.Response{Status: 200, Body: `{"text":"HEC queue is approaching its capacity limit","code":24}`, Accept: true}
-	c.SetFault(splunk.Sequence(nearly, nearly))
-	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}}})
+	var mu sync.Mutex
+	var times []time.Time
+	c.SetFault(func(*http.Request) *splunk.Response {
+		mu.Lock()
+		defer mu.Unlock()
+		times = append(times, time.Now())
+		return nil
+	})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, Batch: config.Batch{MaxEvents: 10}, RateLimit: config.RateLimit{Events: 50},
+	}})
 	f.publish("splunk", 100)
-	s := f.start()
+	f.start()
 	f.awaitAcked("splunk")
 	c.wantOnce(t, 100)
-	if n := s.Counts().Retries; n != 0 {
-		t.Errorf("%d retries of what was accepted", n)
+	// A second's worth may leave at once; the other fifty events take a second more, however
+	// slow the machine is.
+	if first, last := times[0], times[len(times)-1]; last.Sub(first) < 700*time.Millisecond {
+		t.Errorf("100 events left within %v", last.Sub(first))
 	}
 }
 

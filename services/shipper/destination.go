@@ -2,7 +2,6 @@ package shipper
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,10 +10,10 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/config"
-	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/ack"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
+	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 	"github.com/drainline/drainline/services/shipper/internal/pace"
 )
 
@@ -38,12 +37,14 @@ type destination struct {
 	channel  string
 	version  string
 	drain    time.Duration // how long what is in flight is waited for at the end
+	// mostPending bounds the requests that Splunk has accepted and not acknowledged.
+	mostPending int
 
 	window  *pace.Window
 	rate    *pace.Rate
 	tracker *ack.Tracker[*parcel]
 	parking *parking
-	full    shedding
+	turns   chan turn
 	lost    *lost
 	flying  atomic.Int64 // requests in flight
 
@@ -56,9 +57,9 @@ func newDestination(name string, o Options, m *meters, l *latency) *destination 
 	d := &destination{
 		name: name, bus: o.Bus, log: o.Log.With("destination", name), meters: m, latency: l,
 		indexes: newUnknownIndexes(o.Metrics, name),
-		channel: newGUID(), version: o.Version, drain: drainTimeout, removed: make(chan struct{}),
+		channel: endpoint.NewChannel(), version: o.Version, drain: drainTimeout, mostPending: mostPending, removed: make(chan struct{}),
 		window: pace.NewWindow(1, false), rate: pace.NewRate(config.RateLimit{}),
-		parking: newParking(), full: newShedding(), lost: newLost(),
+		parking: newParking(), turns: make(chan turn), lost: newLost(),
 	}
 	m.destination.Store(d)
 	d.tracker = ack.New(ack.Options[*parcel]{Acked: d.indexed, Lost: d.neverIndexed, Log: d.log})
@@ -124,24 +125,14 @@ func (d *destination) run(ctx context.Context) {
 
 // healthy is nil while the destination takes events, else says why not.
 func (d *destination) healthy() error {
-	if err := d.parking.reason(); err != nil {
-		return errors.Join(fmt.Errorf("parked: %w", err), d.burials.trouble())
+	if why, _ := d.parking.state(); why != nil {
+		return errors.Join(fmt.Errorf("parked: %w", why), d.burials.trouble())
 	}
 	return errors.Join(d.settings().client.Healthy(), d.burials.trouble())
 }
 
-// settle says of contents that all is done with them, and acknowledges on the bus what
+// settleContents says of contents that all is done with them, and acknowledges on the bus what
 // nobody else has a part of.
 func (d *destination) settleContents(ctx context.Context, c *batch.Contents) {
 	d.settle(ctx, c.Settle()...)
-}
-
-// newGUID is a random GUID (RFC 9562, version 4) as Splunk wants it for a channel.
-func newGUID() string {
-	const version, variant = 0x40, 0x80
-	var b wire.ID
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	b[6] = b[6]&0x0f | version
-	b[8] = b[8]&0x3f | variant
-	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -167,11 +167,19 @@ func (f *fixture) dial() *bus.Conn {
 type running struct {
 	*Shipper
 
-	stop func()
+	run, stop func()
 }
 
 // start runs a shipper. It is stopped at the end of the test at the latest.
 func (f *fixture) start() running {
+	f.t.Helper()
+	s := f.prepare()
+	s.run()
+	return s
+}
+
+// prepare makes a shipper that does not run yet.
+func (f *fixture) prepare() running {
 	f.t.Helper()
 	metrics, err := telemetry.New()
 	if err != nil {
@@ -186,7 +194,6 @@ func (f *fixture) start() running {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -196,8 +203,10 @@ func (f *fixture) start() running {
 			f.t.Error(err)
 		}
 	})
-	f.t.Cleanup(stop)
-	return running{Shipper: s, stop: stop}
+	return running{Shipper: s, stop: stop, run: func() {
+		go func() { done <- s.Run(ctx) }()
+		f.t.Cleanup(stop)
+	}}
 }
 
 // publish stores one batch of events for a destination, numbered on from the last.

@@ -33,13 +33,12 @@ func newUnknownIndexes(m *telemetry.Metrics, destination string) *unknownIndexes
 // note counts events of an app, and tells of them if that is news.
 func (u *unknownIndexes) note(log *slog.Logger, app, index string, events int, policy string) {
 	u.count.Add(events)
-	pair := [2]string{app, index}
 	u.mu.Lock()
-	_, known := u.told[pair]
-	if !known && len(u.told) < keptUnknown {
+	_, known := u.told[[2]string{app, index}]
+	news := !known && len(u.told) < keptUnknown
+	if news {
 		u.told[[2]string{strings.Clone(app), strings.Clone(index)}] = struct{}{}
 	}
-	news := !known && len(u.told) <= keptUnknown
 	u.mu.Unlock()
 	if news {
 		log.Warn("events are for an index that the destination does not have: create it, list it under indexes, or mend the app's index",

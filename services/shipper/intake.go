@@ -61,30 +61,34 @@ func (in *intake) giveBack(o *opened) {
 func (in *intake) run(ctx context.Context) {
 	defer close(in.out)
 	for ctx.Err() == nil {
-		if in.idle() {
-			select {
-			case <-in.destination.settings().replaced:
-			case <-in.destination.parking.whenCured():
-			case <-ctx.Done():
-			}
+		replaced := in.destination.settings().replaced
+		idle, changed := in.idle()
+		if !idle {
+			in.consume(ctx)
 			continue
 		}
-		in.consume(ctx)
+		select {
+		case <-replaced:
+		case <-changed:
+		case <-ctx.Done():
+		}
 	}
 }
 
-// idle reports whether nothing is to be taken from the bus.
-func (in *intake) idle() bool {
-	full := in.destination.settings().config.WhenFull
-	return in.destination.parking.reason() != nil && (full == "" || full == config.FullBlock)
+// idle reports whether nothing is to be taken from the bus. Changed is closed when the
+// destination is parked or cured.
+func (in *intake) idle() (idle bool, changed <-chan struct{}) {
+	why, changed := in.destination.parking.state()
+	return why != nil && !in.destination.settings().sheds(), changed
 }
 
-// consume takes deliveries until ctx ends or the intake is idle.
+// consume takes deliveries until ctx ends, the intake is idle, or it is to hold more or less.
 func (in *intake) consume(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
+	prefetch := in.prefetch()
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		in.awaitIdle(ctx)
+		in.awaitIdle(ctx, prefetch)
 		stop()
 	})
 	defer watching.Wait()
@@ -93,7 +97,7 @@ func (in *intake) consume(ctx context.Context) {
 	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
 	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
 		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
-		Buried: in.destination.tellBuried, Prefetch: in.prefetch(),
+		Buried: in.destination.tellBuried, Prefetch: prefetch,
 	})
 	defer consumer.Close()
 	for {
@@ -118,16 +122,16 @@ func (in *intake) prefetch() int64 {
 	return 0
 }
 
-// awaitIdle returns when the intake is idle or ctx ends.
-func (in *intake) awaitIdle(ctx context.Context) {
-	d := in.destination
-	for ctx.Err() == nil && !in.idle() {
-		parked, replaced := d.parking.whenParked(), d.settings().replaced
-		if d.parking.reason() != nil {
-			parked = d.parking.whenCured() // it is parked and takes what it may have to shed
+// awaitIdle returns when the intake is idle, it is to hold more or less, or ctx ends.
+func (in *intake) awaitIdle(ctx context.Context, prefetch int64) {
+	for ctx.Err() == nil && in.prefetch() == prefetch {
+		replaced := in.destination.settings().replaced
+		idle, changed := in.idle()
+		if idle {
+			return
 		}
 		select {
-		case <-parked:
+		case <-changed:
 		case <-replaced:
 		case <-ctx.Done():
 		}
@@ -162,23 +166,22 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 func (in *intake) handOn(ctx context.Context, o *opened) bool {
 	d := in.destination
 	for {
-		out, changed := in.out, d.parking.whenParked()
-		if d.parking.reason() != nil {
-			out, changed = nil, d.parking.whenCured()
+		out := in.out
+		why, changed := d.parking.state()
+		if why != nil {
+			out = nil
 		}
 		select {
 		case out <- o:
 			return true
-		case <-d.full.turns:
+		case mine := <-d.turns:
 			size := len(o.ticket.Delivery.Payload)
 			if !in.shed(ctx, o) {
+				mine <- 0
 				return false
 			}
 			in.giveBack(o)
-			select {
-			case d.full.shed <- size:
-			case <-ctx.Done():
-			}
+			mine <- size
 			return true
 		case <-changed:
 		case <-ctx.Done():

@@ -125,9 +125,9 @@ func (s *shipment) byIndex(a *attempt, named int) error {
 	return nil
 }
 
+// indexOf is the index that an event was sent to.
 func (s *shipment) indexOf(event int) (string, error) {
-	t, position := s.contents.Source(event)
-	e, err := s.source.event(t.Delivery, position)
+	e, err := s.read(event)
 	if err != nil {
 		return "", err
 	}
@@ -180,13 +180,6 @@ func (s *shipment) refusedIndex(a *attempt, index string, r *endpoint.RefusedErr
 		return true, nil
 	}
 	return false, nil
-}
-
-// later has what is parked tried again after the longest pause.
-func (d *destination) later(ctx context.Context) error {
-	s := d.settings()
-	pause(s.config.Retry.Max, ctx.Done(), s.replaced)
-	return ctx.Err() //nolint:wrapcheck // nobody sees it
 }
 
 // unlisted is what becomes of an event for an index that the configuration does not list.

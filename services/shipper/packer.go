@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// mostFilling bounds the requests that are filled at a time: one for the event
-	// endpoint, one for each metadata of the raw one.
+	// mostFilling bounds the requests that are filled at a time: one for each token that
+	// rules choose and, at the raw endpoint, for each metadata.
 	mostFilling = 16
 	// mostPending bounds the requests that Splunk has accepted and not acknowledged.
 	mostPending = 4096
@@ -53,7 +53,8 @@ func (p *packer) run(ctx context.Context) {
 			p.encoder = newEncoder(s)
 		}
 		p.collectLost()
-		parked := p.destination.parking.reason() != nil
+		why, changed := p.destination.parking.state()
+		parked := why != nil
 		if parked && p.flying == 0 {
 			p.release(ctx)
 		}
@@ -63,35 +64,36 @@ func (p *packer) run(ctx context.Context) {
 				continue
 			}
 		}
-		if p.isDone(parked) {
+		if p.flying == 0 && (ctx.Err() != nil || p.ended && parked) {
+			p.giveBack()
 			return
 		}
-		p.await(s)
+		if p.ended && p.flying == 0 && p.open == nil && len(p.filling) == 0 && len(p.waiting) == 0 {
+			return
+		}
+		p.await(ctx, s, changed)
 	}
 }
 
-// isDone gives back what a parked destination still has.
-func (p *packer) isDone(parked bool) bool {
-	if !p.ended || p.flying > 0 {
-		return false
+// giveBack leaves to the bus what there was no time for.
+func (p *packer) giveBack() {
+	left := append(p.waiting, p.filling...)
+	if p.flawed != nil {
+		left = append(left, p.flawed)
 	}
-	if parked {
-		for _, s := range p.waiting {
-			s.contents.GiveBack()
-		}
-		if p.open != nil {
-			p.open.ticket.GiveBack()
-		}
-		return true
+	for _, s := range left {
+		s.contents.GiveBack()
 	}
-	return p.open == nil && len(p.filling) == 0 && len(p.waiting) == 0
+	if p.open != nil {
+		p.open.ticket.GiveBack()
+	}
 }
 
 // collectLost has what was lost after it was accepted sent again.
 func (p *packer) collectLost() {
 	for _, l := range p.destination.lost.take() {
 		s := p.shipment(l.key)
-		s.contents, s.since = l.contents, l.since
+		s.contents = l.contents
 		s.todo = append(s.todo, attempt{events: s.contents.All()})
 		p.waiting = append(p.waiting, s)
 	}
@@ -102,7 +104,7 @@ func (p *packer) fill(ctx context.Context, s *settings) {
 	if p.open == nil || p.blocked {
 		return
 	}
-	events := p.open.batch.Events
+	events, token := p.open.batch.Events, p.token(s)
 	for ; p.next < len(events); p.next++ {
 		e := &events[p.next]
 		flaw := p.encoder.examine(e)
@@ -111,13 +113,15 @@ func (p *packer) fill(ctx context.Context, s *settings) {
 			if flaw == unknownIndex {
 				p.note(e, p.encoder.wanted)
 			}
-			if !p.add(s, e) {
+			if !p.add(s, token, e) {
 				p.blocked = true
 				return
 			}
 		case parkingIndex:
-			p.note(e, e.Index)
-			p.destination.park(unlistedIndexError(e.Index), nil)
+			if s == p.destination.settings() { // else it may be cured already
+				p.note(e, e.Index)
+				p.destination.park(unlistedIndexError(e.Index), nil)
+			}
 			return
 		default:
 			p.doom(e, flaw)
@@ -139,8 +143,8 @@ func (p *packer) close() {
 
 // add puts the next event into its request. It reports false when that, or the number of
 // requests being filled, leaves no room.
-func (p *packer) add(s *settings, e *wire.Event) bool {
-	k := p.encoder.keyOf(p.token(s), e)
+func (p *packer) add(s *settings, token string, e *wire.Event) bool {
+	k := p.encoder.keyOf(token, e)
 	into := p.fillingFor(k)
 	if into == nil {
 		if len(p.filling) == mostFilling {
@@ -209,7 +213,7 @@ func (p *packer) note(e *wire.Event, index string) {
 // launch sends the request whose turn it is, if there is one and it may.
 func (p *packer) launch(ctx context.Context, s *settings) bool {
 	d := p.destination
-	if p.flying >= d.window.Size() || d.tracker.Pending() >= mostPending {
+	if p.flying >= d.window.Size() || d.tracker.Pending() >= d.mostPending {
 		return false
 	}
 	sent := p.nextDue(s)
@@ -244,7 +248,11 @@ func (p *packer) nextDue(s *settings) *shipment {
 
 // await waits until there is something to do. A request that is due and finds no
 // free slot goes on being filled meanwhile.
-func (p *packer) await(s *settings) {
+func (p *packer) await(ctx context.Context, s *settings, parking <-chan struct{}) {
+	var ended <-chan struct{}
+	if p.flying == 0 {
+		ended = ctx.Done()
+	}
 	var deliveries <-chan *opened
 	if p.open == nil && !p.ended {
 		deliveries = p.intake.out
@@ -264,7 +272,8 @@ func (p *packer) await(s *settings) {
 	case <-p.linger.C:
 	case <-s.replaced:
 	case <-p.destination.lost.changed:
-	case <-p.destination.parking.changed:
+	case <-parking:
+	case <-ended:
 	}
 }
 

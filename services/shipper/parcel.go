@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
@@ -15,12 +14,10 @@ import (
 type parcel struct {
 	key      key
 	contents batch.Contents
-	// since is when the first try to deliver them began.
-	since time.Time
 }
 
 // indexed takes a parcel that Splunk has acknowledged.
-func (d *destination) indexed(p *parcel, _ time.Duration) {
+func (d *destination) indexed(p *parcel) {
 	d.meters.delivered.Add(p.contents.Len())
 	d.latency.record(p.contents.OldestNS())
 	d.settleContents(context.Background(), &p.contents)
@@ -36,7 +33,12 @@ func (d *destination) neverIndexed(p *parcel, why error) {
 	}
 	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {
 		// It would be accepted and not acknowledged again, and again.
-		d.park(hold, d.later)
+		d.park(hold, func(ctx context.Context) error {
+			if err := d.later(ctx); err != nil {
+				return err
+			}
+			return d.probe(ctx)
+		})
 	}
 	d.lost.add(p)
 }
@@ -45,7 +47,7 @@ func (d *destination) neverIndexed(p *parcel, why error) {
 type lost struct {
 	mu      sync.Mutex
 	parcels []*parcel
-	changed chan struct{} // something was acknowledged or lost, or the destination is cured
+	changed chan struct{} // something was acknowledged or lost
 	alarm   bus.Alarm
 }
 

@@ -13,16 +13,10 @@ type parking struct {
 	why     error // nil when it is not parked
 	since   time.Time
 	cured   func(context.Context) error // nil when only a reload cures it
-	parked  chan struct{}               // closed while it is parked
-	fine    chan struct{}               // closed while it is not
-	changed chan struct{}               // tells the packer of every change
+	changed chan struct{}               // closed, and another one, when it is parked or cured
 }
 
-func newParking() *parking {
-	p := &parking{parked: make(chan struct{}), fine: make(chan struct{}), changed: make(chan struct{}, 1)}
-	close(p.fine)
-	return p
-}
+func newParking() *parking { return &parking{changed: make(chan struct{})} }
 
 // park parks, or does nothing when it is parked. Cured is asked from time to time and says
 // with nil that it can go on.
@@ -33,9 +27,7 @@ func (p *parking) park(why error, cured func(context.Context) error) bool {
 		return false
 	}
 	p.why, p.cured, p.since = why, cured, time.Now()
-	close(p.parked)
-	p.fine = make(chan struct{})
-	p.tell()
+	p.change()
 	return true
 }
 
@@ -47,10 +39,14 @@ func (p *parking) cure() bool {
 		return false
 	}
 	p.why, p.cured = nil, nil
-	p.parked = make(chan struct{})
-	close(p.fine)
-	p.tell()
+	p.change()
 	return true
+}
+
+// change wants mu held.
+func (p *parking) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
 // update says anew why it is parked, if it is.
@@ -62,46 +58,27 @@ func (p *parking) update(why error) {
 	}
 }
 
-// reason is nil when it is not parked.
-func (p *parking) reason() error {
+// state is why it is parked, nil when it is not; changed is closed when that is no longer so.
+func (p *parking) state() (why error, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.why
+	return p.why, p.changed
 }
 
-// state is when it was parked and why.
-func (p *parking) state() (since time.Time, why error) {
+// parkedSince is zero when it is not parked.
+func (p *parking) parkedSince() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.since, p.why
-}
-
-// whenParked is closed while it is parked.
-func (p *parking) whenParked() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.parked
-}
-
-// whenCured is closed while it is not parked.
-func (p *parking) whenCured() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.fine
+	if p.why == nil {
+		return time.Time{}
+	}
+	return p.since
 }
 
 func (p *parking) probe() func(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cured
-}
-
-// tell wants mu held.
-func (p *parking) tell() {
-	select {
-	case p.changed <- struct{}{}:
-	default:
-	}
 }
 
 // park parks the destination.
@@ -114,13 +91,15 @@ func (d *destination) park(why error, cured func(context.Context) error) {
 
 // tend looks from time to time whether a parked destination takes events again.
 func (d *destination) tend(ctx context.Context) {
-	for {
-		select {
-		case <-d.parking.whenParked():
-			d.nurse(ctx)
-		case <-ctx.Done():
-			return
+	for ctx.Err() == nil {
+		if why, changed := d.parking.state(); why == nil {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
 		}
+		d.nurse(ctx)
 	}
 }
 
@@ -129,7 +108,7 @@ func (d *destination) nurse(ctx context.Context) {
 	for try := 0; ctx.Err() == nil; try++ {
 		s := d.settings()
 		ask := d.parking.probe()
-		if d.parking.reason() == nil {
+		if why, _ := d.parking.state(); why == nil {
 			return
 		}
 		if ask == nil {
@@ -140,7 +119,7 @@ func (d *destination) nurse(ctx context.Context) {
 				return
 			}
 		}
-		if !pause(backoff(s.config.Retry, try, nil), ctx.Done(), s.replaced) {
+		if !pause(backoff(s.config.Retry, try, nil), ctx.Done(), s.replaced, nil) {
 			return
 		}
 		if s != d.settings() {
@@ -152,4 +131,16 @@ func (d *destination) nurse(ctx context.Context) {
 			d.log.Info("destination takes events again")
 		}
 	}
+}
+
+// later has what is parked tried again after the longest pause.
+func (d *destination) later(ctx context.Context) error {
+	s := d.settings()
+	pause(s.config.Retry.Max, ctx.Done(), s.replaced, nil)
+	return ctx.Err() //nolint:wrapcheck // nobody sees it
+}
+
+// probe asks whether any URL would take events.
+func (d *destination) probe(ctx context.Context) error {
+	return d.settings().client.Probe(ctx) //nolint:wrapcheck // says of which URL
 }

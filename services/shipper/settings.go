@@ -17,8 +17,8 @@ type settings struct {
 	gzip     *batch.Gzip              // nil without compression
 	client   *endpoint.Client
 	replaced chan struct{} // closed when others are in force
-	// taken is the largest request that was not refused as too large, in bytes; zero
-	// while none was refused.
+	// taken is half of the smallest request that was refused as too large, in bytes before
+	// compression; zero while none was.
 	taken atomic.Int64
 }
 
@@ -43,6 +43,11 @@ func (d *destination) prepare(c config.Destination, tokens map[string]config.Sec
 		return nil, err
 	}
 	return s, nil
+}
+
+// sheds reports whether events go when the stream is full.
+func (s *settings) sheds() bool {
+	return s.config.WhenFull == config.FullDropOldest || s.config.WhenFull == config.FullDead
 }
 
 // same reports whether settings would be no others.
@@ -80,10 +85,10 @@ const smallestRequest = 1000
 
 // tooLarge remembers that a request of so many bytes was too large.
 func (s *settings) tooLarge(size int) {
+	half := max(size/2, smallestRequest) //nolint:mnd // halves
 	for {
-		most := s.maxBytes()
-		half := max(size/2, smallestRequest) //nolint:mnd // halves
-		if half >= most || s.taken.CompareAndSwap(s.taken.Load(), int64(half)) {
+		known := s.taken.Load()
+		if known > 0 && half >= int(known) || s.taken.CompareAndSwap(known, int64(half)) {
 			return
 		}
 	}

@@ -18,16 +18,8 @@ const (
 // watchEvery is how often it is looked how full the stream is.
 const watchEvery = time.Second
 
-// shedding is how a full stream is made room in: whoever watches it gives turns, and the
-// intake sheds its oldest message for each.
-type shedding struct {
-	turns chan struct{}
-	shed  chan int // bytes of what was shed, for each turn
-}
-
-func newShedding() shedding {
-	return shedding{turns: make(chan struct{}), shed: make(chan int)}
-}
+// turn lets the intake shed one message. It is answered with the bytes of what went, or 0.
+type turn chan int
 
 // watchStream gives turns while the stream is too full and the destination is to drop or
 // bury its oldest events then.
@@ -40,7 +32,7 @@ func (d *destination) watchStream(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if d.settings().config.WhenFull == "" || d.settings().config.WhenFull == config.FullBlock {
+		if !d.settings().sheds() {
 			continue
 		}
 		held, most, err := d.bus.Held(ctx, d.bus.Names().EventsStream(d.name))
@@ -56,15 +48,16 @@ func (d *destination) giveTurns(ctx context.Context, excess int64) {
 	look := time.NewTimer(watchEvery)
 	defer look.Stop()
 	for excess > 0 {
+		next := make(turn, 1) // the intake does not wait
 		select {
-		case d.full.turns <- struct{}{}:
+		case d.turns <- next:
 		case <-look.C:
 			return
 		case <-ctx.Done():
 			return
 		}
 		select {
-		case n := <-d.full.shed:
+		case n := <-next:
 			excess -= int64(n)
 		case <-ctx.Done():
 			return

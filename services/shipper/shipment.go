@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
@@ -110,13 +111,17 @@ func (s *shipment) ship(ctx context.Context) {
 			s.todo, s.held, s.since = append(s.todo, a), true, time.Time{}
 			return
 		case err != nil:
+			if !errors.Is(err, errStopped) {
+				// This machine's memory is at fault. The message is on the bus still.
+				d.log.Error("a request cannot be made again, its events go back to the bus", "error", err)
+			}
 			s.contents.GiveBack()
 			return
 		}
 	}
 	d.settleContents(ctx, &s.contents)
 	if s.slowDown {
-		pause(d.settings().config.Retry.Initial, s.running.Done())
+		pause(d.settings().config.Retry.Initial, s.running.Done(), nil, nil)
 	}
 }
 
@@ -130,10 +135,7 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 	}
 	for {
 		if err := s.pack(a); err != nil {
-			// It was readable before, so this machine's memory is at fault. The message
-			// is on the bus still.
-			s.destination.log.Error("a message cannot be read a second time", "error", err)
-			return errStopped
+			return err
 		}
 		receipt, err := s.deliver(ctx, a)
 		var (
@@ -163,21 +165,16 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 // more than a request may have.
 func (s *shipment) pack(a *attempt) error {
 	now := s.destination.settings()
-	if a.packed && (s.body.Compressed() == nil) == (now.gzip == nil) {
+	if a.packed && s.isPackedFor(now) {
 		return nil
-	}
-	if s.encoder == nil || s.encoder.settings != now {
-		s.encoder = newEncoder(now)
 	}
 	s.body.Start(now.gzip)
 	for event := range a.events.Events() {
-		t, position := s.contents.Source(event)
-		e, err := s.source.event(t.Delivery, position)
+		e, err := s.read(event)
 		if err != nil {
 			return err
 		}
-		s.encoder.examine(e) // it was found to be sent
-		if a.fallback {
+		if a.fallback && e.Index != now.config.FallbackIndex {
 			fallBack(e, now.config.FallbackIndex)
 		}
 		encoded := s.encoder.encode(e, s.key.raw)
@@ -194,6 +191,25 @@ func (s *shipment) pack(a *attempt) error {
 	return nil
 }
 
+// isPackedFor reports whether the body is compressed, or not, as the settings say.
+func (s *shipment) isPackedFor(now *settings) bool {
+	return (s.body.Compressed() == nil) == (now.gzip == nil)
+}
+
+// read reads an event a second time, as it was sent. It is valid until the next.
+func (s *shipment) read(event int) (*wire.Event, error) {
+	if now := s.destination.settings(); s.encoder == nil || s.encoder.settings != now {
+		s.encoder = newEncoder(now)
+	}
+	t, position := s.contents.Source(event)
+	e, err := s.source.event(t.Delivery, position)
+	if err != nil {
+		return nil, err
+	}
+	s.encoder.examine(e) // it was found to be sent
+	return e, nil
+}
+
 // took notes that Splunk has accepted events. Those that it will acknowledge are the
 // tracker's from here on.
 func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
@@ -201,7 +217,7 @@ func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
 	s.contents.Tickets(events, (*batch.Ticket).Touch)
 	s.slowDown = s.slowDown || endpoint.SlowDown(r.Answer)
 	if r.Session != nil {
-		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events), since: s.since})
+		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events)})
 		return
 	}
 	d.meters.delivered.Add(events.Len())
@@ -219,7 +235,7 @@ func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, e
 	}
 	for try := 0; ; try++ {
 		now := d.settings() // of this try: a reload may change them before the next
-		if (s.body.Compressed() == nil) != (now.gzip == nil) {
+		if !s.isPackedFor(now) {
 			a.packed = false
 			return endpoint.Receipt{}, errRepack
 		}
@@ -267,14 +283,15 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 		hold  *endpoint.HoldError
 	)
 	switch {
-	case errors.As(err, &hold) && hold.Token && s.key.token != "":
-		return err
 	case errors.As(err, &hold):
 		d.meters.possibleDuplicates.Add(takenOf(hold.Taken, events))
-		if now != d.settings() {
+		switch {
+		case now != d.settings():
 			return nil // it may be cured already
+		case hold.Token && s.key.token != "":
+			return err
 		}
-		d.park(hold, func(ctx context.Context) error { return d.settings().client.Probe(ctx) })
+		d.park(hold, d.probe)
 		return errHeld
 	case !errors.As(err, &retry):
 		if ctx.Err() != nil {
@@ -286,13 +303,14 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	if most := now.config.Retry.GiveUpAfter; most > 0 && time.Since(s.since) > most {
 		return &gaveUpError{after: time.Since(s.since), err: err}
 	}
-	if !retry.Elsewhere && !pause(backoff(now.config.Retry, try, err), s.running.Done(), now.replaced, d.parking.whenParked()) {
+	why, changed := d.parking.state()
+	if why == nil && !retry.Elsewhere && !pause(backoff(now.config.Retry, try, err), s.running.Done(), now.replaced, changed) {
 		return errStopped
 	}
 	if s.running.Err() != nil {
 		return errStopped
 	}
-	if d.parking.reason() != nil {
+	if why, _ := d.parking.state(); why != nil {
 		return errHeld
 	}
 	d.meters.retries.Add(1)

@@ -39,13 +39,7 @@ type Destination struct {
 }
 
 // URL is how one endpoint of a destination is.
-type URL struct {
-	URL      string    `json:"url"`
-	State    string    `json:"state"`
-	Since    time.Time `json:"since,omitzero"`
-	InFlight int       `json:"in_flight"`
-	Error    string    `json:"error,omitempty"`
-}
+type URL = endpoint.URLState
 
 // The words of Destination.State.
 const (
@@ -72,7 +66,7 @@ func (d *destination) status() Destination {
 		MaxBytes: int(now.taken.Load()), Delivered: d.meters.delivered.Load(), Dead: d.meters.dead.Load(), Dropped: d.meters.dropped.Load(),
 		PossibleDuplicates: d.meters.possibleDuplicates.Load(),
 	}
-	if since, why := d.parking.state(); why != nil {
+	if since := d.parking.parkedSince(); !since.IsZero() {
 		s.State, s.ParkedSince = StateParked, since
 	} else if now.client.Healthy() != nil {
 		s.State = StateRetrying
@@ -80,12 +74,6 @@ func (d *destination) status() Destination {
 	if err := d.healthy(); err != nil {
 		s.Error = err.Error()
 	}
-	for _, u := range now.client.URLs() {
-		s.URLs = append(s.URLs, urlOf(u))
-	}
+	s.URLs = now.client.URLs()
 	return s
-}
-
-func urlOf(u endpoint.URLState) URL {
-	return URL{URL: u.URL, State: string(u.State), Since: u.Since, InFlight: u.InFlight, Error: u.Error}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,24 +14,26 @@ import (
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
-const (
-	// numbered is how many events each behaviour gets.
-	numbered = 50_000
-	// postedAtOnce is how many of them a request to the HEC door has.
-	postedAtOnce = 250
+// numbered is how many events each behaviour gets: a fifth of what they are otherwise
+// where the race detector makes everything several times as slow.
+var numbered = func() int {
+	const all, watched = 50_000, 10_000
+	if race {
+		return watched
+	}
+	return all
+}()
+
+// How many of them a request to the HEC door has, and one to Splunk at most.
+var (
+	postedAtOnce  = numbered / 200
+	shippedAtOnce = numbered / 100
 )
 
 // The indexes that numbered events are for. The ghost is one that some Splunks do not have.
 const (
 	home  = "main"
 	ghost = "ghost"
-)
-
-// The texts of large events, in bytes. There is one with each large number.
-const (
-	largeText = 12_000
-	largeStep = 10_000
-	largeLast = 11
 )
 
 // id is the nth event's, from 0.
@@ -48,20 +51,22 @@ func number(id string) int {
 // isGhost says which events are for the ghost.
 func isGhost(n int) bool { return n%1000 == 7 }
 
-// isLarge says which events are large.
-func isLarge(n int) bool { return n%largeStep == largeLast }
+// isLarge says which events are large, of largeText bytes.
+func isLarge(n int) bool { return n%(numbered/5) == 11 }
+
+const largeText = 12_000
 
 // poisonOf is the HEC code for which some events are refused where that is asked for, or
 // 0: the first and the last, single ones, neighbours, and many in a row.
 func poisonOf(n int) int {
 	switch {
-	case n == 0, n == numbered-1, n >= 30_000 && n < 30_020:
+	case n == 0, n == numbered-1, n >= numbered/2 && n < numbered/2+20:
 		return 6
 	case n%2000 == 500:
 		return 12
 	case n%2000 == 501:
 		return 15
-	case n%5000 == 1250:
+	case n%2000 == 1250:
 		return 13
 	}
 	return 0
@@ -81,46 +86,65 @@ func body(from, to int) string {
 		if isLarge(n) {
 			text = strings.Repeat("x", largeText)
 		}
-		fmt.Fprintf(&b, `{"index":%q,"event":"%s id=%s"}`, index, text, id(n))
+		fmt.Fprintf(&b, `{"index":%q,"event":"id=%s %s"}`, index, id(n), text)
 	}
 	return b.String()
 }
 
-// postNumbered sends the numbered events to a HEC door, so many requests at a time. One
-// that is refused is sent again, as the same request. It returns how many were.
-func postNumbered(t *testing.T, door string, atOnce int, body func(from, to int) string) (refused int64) {
+// random is events like body's, with text that is not to be compressed.
+func random(from, to int) string {
+	var b strings.Builder
+	for n := from; n < to; n++ {
+		sum := sha256.Sum256([]byte(id(n)))
+		fmt.Fprintf(&b, `{"event":"id=%s %x"}`, id(n), sum[:20])
+	}
+	return b.String()
+}
+
+// posting is the numbered events on their way to a HEC door.
+type posting struct {
+	t       *testing.T
+	senders sync.WaitGroup
+	next    atomic.Int64
+	refused atomic.Int64 // requests, which are sent again
+}
+
+// postNumbered sends the numbered events, so many requests at a time.
+func postNumbered(t *testing.T, door string, atOnce int, body func(from, to int) string) *posting {
 	t.Helper()
-	var (
-		senders sync.WaitGroup
-		next    atomic.Int64
-		again   atomic.Int64
-	)
+	p := &posting{t: t}
 	for range atOnce {
-		senders.Go(func() {
+		p.senders.Go(func() {
 			for {
-				to := int(next.Add(postedAtOnce))
-				if to > numbered || t.Failed() {
+				to := int(p.next.Add(int64(postedAtOnce)))
+				if to > numbered || !p.send(door, to, []byte(body(to-postedAtOnce, to))) {
 					return
-				}
-				events := []byte(body(to-postedAtOnce, to))
-				deadline := time.Now().Add(patience)
-				for {
-					status, answer := collect(t, door+"/services/collector", hecToken, events, "X-Request-Id", "to "+strconv.Itoa(to))
-					if status == http.StatusOK {
-						break
-					}
-					if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
-						t.Errorf("answered %d %s", status, answer)
-						return
-					}
-					again.Add(1)
 				}
 			}
 		})
 	}
-	senders.Wait()
-	if t.Failed() {
-		t.FailNow()
+	t.Cleanup(p.senders.Wait)
+	return p
+}
+
+// send makes a request until it is accepted.
+func (p *posting) send(door string, to int, body []byte) bool {
+	for deadline := time.Now().Add(patience); ; p.refused.Add(1) {
+		status, answer := collect(p.t, door+"/services/collector", hecToken, body, "X-Request-Id", "to "+strconv.Itoa(to))
+		if status == http.StatusOK {
+			return true
+		}
+		if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			p.t.Errorf("answered %d %s", status, answer)
+			return false
+		}
 	}
-	return again.Load()
+}
+
+// accepted waits until all are.
+func (p *posting) accepted() {
+	p.t.Helper()
+	if p.senders.Wait(); p.t.Failed() {
+		p.t.FailNow()
+	}
 }

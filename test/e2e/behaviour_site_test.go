@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,7 @@ type site struct {
 	cluster *splunk.Cluster // with
 	servers []*httptest.Server
 	posts   atomic.Int64
+	busy    atomic.Int64 // requests that are not answered
 }
 
 // simulator is what a Splunk and a cluster have in common.
@@ -126,6 +128,8 @@ func (b behaviour) serve(t *testing.T) *site {
 // watched has what is to happen at a POST of events happen.
 func (s *site) watched(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.Add(1)
+		defer s.busy.Add(-1)
 		if carriesEvents(r) {
 			if n := s.posts.Add(1); s.at != nil {
 				s.at(s, n)
@@ -147,7 +151,7 @@ func (s *site) configuration() []string {
 	}
 	settings := append([]string{
 		"urls=" + strings.Join(urls, ","), "token=" + splunkToken, "max_bytes=32MiB",
-		"batch.max_events=500", "batch.linger=50ms", "retry.initial=10ms", "retry.max=200ms",
+		"batch.max_events=" + strconv.Itoa(shippedAtOnce), "batch.linger=50ms", "retry.initial=10ms", "retry.max=200ms",
 	}, s.settings...)
 	for i := range settings {
 		settings[i] = "destinations." + s.name + "." + settings[i]
@@ -279,13 +283,10 @@ func (s *site) expectCounts(t *testing.T, run *process, stats splunk.Stats, buri
 		if stats.Duplicates > stats.Unconfirmed {
 			t.Errorf("%d events are indexed again, where %d may be", stats.Duplicates, stats.Unconfirmed)
 		}
-		if stats.Unconfirmed == 0 {
-			t.Error("Splunk has always told what it has indexed")
-		}
 	case unknown: // possible is the bound
 	}
 	delivered, dead := run.shipperCount("delivered", s.name), run.shipperCount("dead", s.name)
-	if delivered+dead != numbered || dead != int64(buried) {
+	if delivered+dead != int64(numbered) || dead != int64(buried) {
 		t.Errorf("the shipper counts %d delivered and %d dead, where %d of %d are dead", delivered, dead, buried, numbered)
 	}
 	if lost := run.shipperCount("lost_acks", s.name); lost > 0 != s.lost {

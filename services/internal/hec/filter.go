@@ -3,6 +3,8 @@ package hec
 import (
 	"slices"
 	"strings"
+
+	"github.com/drainline/drainline/services/internal/glob"
 )
 
 // FieldFilter says which indexed fields go along with events. A nil filter keeps all.
@@ -38,7 +40,7 @@ func (f *FieldFilter) Keeps(name string) bool {
 	if known {
 		return keeps
 	}
-	keeps = slices.ContainsFunc(f.globs, func(glob string) bool { return matches(glob, name) })
+	keeps = glob.Match(f.globs, name)
 	if len(name) > maxVerdictBytes {
 		return keeps
 	}
@@ -47,18 +49,4 @@ func (f *FieldFilter) Keeps(name string) bool {
 	}
 	f.verdicts[strings.Clone(name)] = keeps // names point into messages that go
 	return keeps
-}
-
-// matches says whether a name is what the glob says, in which * is any text.
-func matches(glob, name string) bool {
-	begin, rest, wild := strings.Cut(glob, "*")
-	name, ok := strings.CutPrefix(name, begin)
-	for ok && wild {
-		var part string
-		if part, rest, wild = strings.Cut(rest, "*"); !wild {
-			return strings.HasSuffix(name, part)
-		}
-		_, name, ok = strings.Cut(name, part)
-	}
-	return ok && name == ""
 }

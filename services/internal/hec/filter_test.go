@@ -1,11 +1,7 @@
 package hec_test
 
 import (
-	"regexp"
-	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -19,13 +15,7 @@ func TestFieldFilter(t *testing.T) {
 		{nil, []string{"a", ""}, nil},
 		{[]string{}, nil, []string{"a", ""}},
 		{[]string{"a", "*"}, []string{"a", "b", ""}, nil},
-		{[]string{"heroku_app"}, []string{"heroku_app"}, []string{"heroku_apps", "heroku_ap", "Heroku_app", ""}},
 		{[]string{"heroku_*", "env"}, []string{"heroku_", "heroku_app", "env"}, []string{"heroku", "xheroku_app", "envs"}},
-		{[]string{"*_ms"}, []string{"_ms", "db_ms"}, []string{"ms", "_ms_"}},
-		{[]string{"a*a"}, []string{"aa", "a.a"}, []string{"a", "ab"}},
-		{[]string{"a.*"}, []string{"a.b"}, []string{"ab"}},
-		{[]string{"a*b*c"}, []string{"abc", "a-bb-c-c"}, []string{"acb", "ab"}},
-		{[]string{"**"}, []string{"", "a"}, nil},
 	} {
 		f := hec.NewFieldFilter(c.globs)
 		for range 2 { // the second time from memory
@@ -44,19 +34,6 @@ func TestFieldFilter(t *testing.T) {
 	if hec.NewFieldFilter(nil) != nil || hec.NewFieldFilter([]string{"a", "*"}) != nil {
 		t.Error("a filter that keeps all is not nil")
 	}
-}
-
-// Globs mean what regular expressions make of them.
-func TestFieldFilterAgainstRegexp(t *testing.T) {
-	t.Parallel()
-	text := rapid.StringOfN(rapid.SampledFrom([]rune("ab*.")), 0, 8, -1)
-	rapid.Check(t, func(t *rapid.T) {
-		glob, name := "x"+text.Draw(t, "glob"), "x"+text.Draw(t, "name")
-		plain := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, `.*`) + "$")
-		if got, want := hec.NewFieldFilter([]string{glob}).Keeps(name), plain.MatchString(name); got != want {
-			t.Fatalf("%s keeps %s: %v, want %v", glob, name, got, want)
-		}
-	})
 }
 
 func TestAppendEventWith(t *testing.T) {

@@ -33,11 +33,11 @@ func TestClient(t *testing.T) {
 	queue := make(chan int, requests)
 	settled := make(chan int, requests)
 	tracker := ack.New(ack.Options[int]{
-		Timeout: 2 * second,
-		Acked:   func(n int, _ time.Duration) { settled <- n },
-		Lost:    func(n int, _ error) { queue <- n },
-		Log:     slog.New(slog.DiscardHandler),
+		Acked: func(n int) { settled <- n },
+		Lost:  func(n int, _ error) { queue <- n },
+		Log:   slog.New(slog.DiscardHandler),
 	})
+	tracker.SetTimeout(2 * second)
 	for n := range requests {
 		queue <- n
 	}

@@ -142,8 +142,8 @@ func (f *follower[T]) failed(ctx context.Context, err error) {
 	if retry, ok := errors.AsType[*endpoint.RetryError](err); ok {
 		f.after = retry.After
 	}
-	if f.failures > tolerated {
-		f.tracker.warn(err)
+	if f.failures > tolerated && f.tracker.alarm.Due() {
+		f.tracker.o.Log.Warn("a collector does not say what it has indexed, and is asked again", "error", err)
 	}
 }
 
@@ -164,7 +164,7 @@ func (f *follower[T]) succeed(ids []int64) {
 	}
 	f.tracker.measure(total / time.Duration(len(acked)))
 	for _, e := range acked {
-		f.tracker.o.Acked(e.item, now.Sub(e.since))
+		f.tracker.o.Acked(e.item)
 	}
 }
 

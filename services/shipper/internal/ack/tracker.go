@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/drainline/drainline/services/internal/bus"
 )
 
 const (
@@ -26,8 +28,6 @@ const (
 
 	// smoothing is how many rounds the moving average of latency is of, about.
 	smoothing = 4
-	// quiet is how long after a line in the log about unanswered questions there is no other.
-	quiet = time.Minute
 )
 
 var (
@@ -52,11 +52,9 @@ type Session interface {
 
 // Options are what a Tracker works with.
 type Options[T any] struct {
-	// Timeout is how long after a request was accepted its acknowledgement is waited for.
-	Timeout time.Duration
 	// Acked and Lost get each item once. They are called from several goroutines, and
 	// are quick. Lost says why it will never be known whether Splunk has indexed it.
-	Acked func(item T, took time.Duration)
+	Acked func(item T)
 	Lost  func(item T, why error)
 	// Log gets a line, once a minute at most, when a collector does not answer.
 	Log *slog.Logger
@@ -69,21 +67,18 @@ type Tracker[T any] struct {
 	asking  chan struct{} // holds one for each open question
 	running sync.WaitGroup
 	pending atomic.Int64
+	alarm   bus.Alarm // of collectors that do not answer
 
 	mu        sync.Mutex
 	timeout   time.Duration
-	latency   time.Duration
-	warned    time.Time
+	latency   time.Duration // moving average from acceptance to acknowledgement; zero before the first
 	draining  bool
 	followers map[Session]*follower[T] // of sessions with something pending
 }
 
-// New makes a tracker.
+// New makes a tracker. Before SetTimeout, whatever is tracked is lost at once.
 func New[T any](o Options[T]) *Tracker[T] {
-	return &Tracker[T]{
-		o: o, asking: make(chan struct{}, atOnce),
-		timeout: o.Timeout, followers: map[Session]*follower[T]{},
-	}
+	return &Tracker[T]{o: o, asking: make(chan struct{}, atOnce), followers: map[Session]*follower[T]{}}
 }
 
 // Track follows the request that session has given this ackId. On a confused session,
@@ -112,7 +107,8 @@ func (t *Tracker[T]) Track(session Session, ackID int64, item T) {
 	}
 }
 
-// SetTimeout is for a new configuration. It holds for what is pending, too.
+// SetTimeout says how long after a request was accepted its acknowledgement is waited
+// for. It holds for what is pending, too.
 func (t *Tracker[T]) SetTimeout(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,27 +118,6 @@ func (t *Tracker[T]) SetTimeout(d time.Duration) {
 
 // Pending is how many items are neither acknowledged nor lost.
 func (t *Tracker[T]) Pending() int { return int(t.pending.Load()) }
-
-// Oldest is when the oldest pending item was tracked; zero when there is none.
-func (t *Tracker[T]) Oldest() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var oldest time.Time
-	for _, f := range t.followers {
-		if len(f.pending) > 0 && (oldest.IsZero() || f.pending[0].since.Before(oldest)) {
-			oldest = f.pending[0].since
-		}
-	}
-	return oldest
-}
-
-// Latency is a moving average of the time from a request's acceptance to its
-// acknowledgement; zero before the first.
-func (t *Tracker[T]) Latency() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.latency
-}
 
 // Drain waits until nothing is pending or ctx ends, asking more often. It returns what
 // is pending then, oldest first, of which neither Acked nor Lost hears any more. Nothing
@@ -223,17 +198,4 @@ func (t *Tracker[T]) measure(mean time.Duration) {
 		t.latency = mean
 	}
 	t.latency += (mean - t.latency) / smoothing
-}
-
-// warn logs why a collector does not answer.
-func (t *Tracker[T]) warn(err error) {
-	t.mu.Lock()
-	due := time.Since(t.warned) >= quiet
-	if due {
-		t.warned = time.Now()
-	}
-	t.mu.Unlock()
-	if due {
-		t.o.Log.Warn("a collector does not say what it has indexed, and is asked again", "error", err)
-	}
 }

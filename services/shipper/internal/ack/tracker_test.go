@@ -120,9 +120,6 @@ func TestInterval(t *testing.T) {
 			t.Parallel()
 			bubble(t, &collector{indexing: after(c.indexing)}, func(f *fixture) {
 				s := f.session("one")
-				if f.Latency() != 0 {
-					t.Errorf("latency %v before the first", f.Latency())
-				}
 				for n := range 400 { // about every second something to ask for
 					f.send(s, n)
 					f.wait(second * 11 / 10)
@@ -130,9 +127,6 @@ func TestInterval(t *testing.T) {
 				f.wait(timeout)
 				if acked, _, why := f.settled(); acked != 400 {
 					t.Errorf("%d acked: %s", acked, why)
-				}
-				if got := f.Latency(); got < c.indexing || got > c.indexing*3/2+second {
-					t.Errorf("latency %v", got)
 				}
 				early, _ := f.collector.questions()
 				f.send(s, count(400, 500)...)
@@ -180,8 +174,8 @@ func TestBulk(t *testing.T) {
 		for n := range requests {
 			f.Track(s, f.collector.accept("one", n), n)
 		}
-		if f.Pending() != requests || !f.Oldest().Equal(f.began) {
-			t.Errorf("%d pending, the oldest since %v", f.Pending(), f.Oldest())
+		if f.Pending() != requests {
+			t.Errorf("%d pending", f.Pending())
 		}
 		f.wait(2 * second)
 		if acked, _, _ := f.settled(); acked != requests {
@@ -325,6 +319,12 @@ func TestSetTimeout(t *testing.T) {
 		f.wait(minute)
 		if _, lost, _ := f.settled(); lost != 2 {
 			t.Errorf("%d lost", lost)
+		}
+		f.SetTimeout(0)
+		f.send(f.session("other"), 2)
+		f.wait(0)
+		if _, lost, _ := f.settled(); lost != 3 {
+			t.Errorf("%d lost without a timeout", lost)
 		}
 	})
 }

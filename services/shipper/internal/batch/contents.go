@@ -54,6 +54,13 @@ func (c *Contents) Source(event int) (t *Ticket, position int) {
 
 // Pick is some of the events as contents of their own, with holds of their own.
 func (c *Contents) Pick(s Selection) Contents {
+	if s.Len() == c.events {
+		all := Contents{runs: slices.Clone(c.runs), events: c.events, oldest: c.oldest}
+		for _, r := range all.runs {
+			r.ticket.Hold()
+		}
+		return all
+	}
 	var picked Contents
 	for event := range s.Events() {
 		t, position := c.Source(event)

@@ -57,7 +57,7 @@ func (b *balancer) wake() {
 	}
 }
 
-func (b *balancer) single() bool { return len(b.targets) == 1 }
+func (b *balancer) single() bool { return len(b.targets) < 2 }
 
 // done takes the outcome of a turn.
 func (b *balancer) done(of turn, err error) {
@@ -68,21 +68,19 @@ func (b *balancer) done(of turn, err error) {
 	if of.epoch != t.epoch {
 		return
 	}
-	var (
-		retry   *RetryError
-		hold    *HoldError
-		refused *RefusedError
-	)
+	_, refused := errors.AsType[*RefusedError](err)
+	_, retry := errors.AsType[*RetryError](err)
+	hold, held := errors.AsType[*HoldError](err)
 	switch {
-	case err == nil, errors.As(err, &refused):
+	case err == nil, refused:
 		normal := b.normal
 		if b.single() {
 			normal = 1 // it has to be good for everything
 		}
 		t.succeeded(now, normal)
-	case errors.As(err, &hold) && !hold.Token:
+	case held && !hold.Token:
 		t.leave(Held, now)
-	case errors.As(err, &retry):
+	case retry:
 		b.failed(t, now)
 	}
 }
@@ -102,23 +100,19 @@ func (b *balancer) failed(t *target, now time.Time) {
 
 // verdict is what the error of one URL means for a request that may go to another.
 func (b *balancer) verdict(t *target, r *Request, err error) error {
-	var (
-		retry *RetryError
-		hold  *HoldError
-	)
-	switch {
-	case errors.As(err, &retry):
+	if retry, ok := errors.AsType[*RetryError](err); ok {
 		retry.Elsewhere = b.elsewhere(t, r)
 		return retry
-	case errors.As(err, &hold):
-		elsewhere := b.elsewhere(t, r)
-		if !elsewhere && (hold.Token || b.allHeld()) {
-			return hold
-		}
-		return &RetryError{Elsewhere: elsewhere, Taken: hold.Taken, Err: hold.Err}
-	default:
+	}
+	hold, ok := errors.AsType[*HoldError](err)
+	if !ok {
 		return err
 	}
+	elsewhere := b.elsewhere(t, r)
+	if !elsewhere && (hold.Token || b.allHeld()) {
+		return hold
+	}
+	return &RetryError{Elsewhere: elsewhere, Taken: hold.Taken, Err: hold.Err}
 }
 
 // elsewhere notes that t has failed a request, and reports whether another URL takes

@@ -440,7 +440,8 @@ func TestSendForeignToken(t *testing.T) {
 		known := newCollector(t, collectorOptions{tokens: []string{"secret"}})
 		c := client(t, func(d *config.Destination) { d.Ack = mode }, known.url)
 		for range tolerated + 1 {
-			if _, err := c.Send(t.Context(), &Request{Body: []byte("{}"), Token: "other"}); policy(err) != "hold, token" {
+			_, err := c.Send(t.Context(), &Request{Body: []byte("{}"), Token: "other"})
+			if policy(err) != "hold, token" || !strings.HasSuffix(err.Error(), "check the token that the rule has chosen") {
 				t.Errorf("%s: %s: %v", mode, policy(err), err)
 			}
 		}

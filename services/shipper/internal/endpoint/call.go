@@ -30,6 +30,8 @@ type outcome struct {
 	err    error
 	sent   bool // something of the request may have arrived
 	late   bool // there was no answer within the timeout
+	// foreign says that the request's token is another than the destination's.
+	foreign bool
 }
 
 // do makes the call. When it returns, the data is free to be changed. An error because

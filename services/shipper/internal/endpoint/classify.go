@@ -157,7 +157,7 @@ func sentence(base string, o *outcome, a hec.Answer, unreadable error) error {
 	default:
 		fmt.Fprintf(&said, ": %s (code %d)", bounded(a.Text), a.Code)
 	}
-	if advice := advice(o.status, a.Code); advice != "" {
+	if advice := advice(o, a.Code); advice != "" {
 		said.WriteString(": " + advice)
 	}
 	return errors.New(said.String())
@@ -168,10 +168,12 @@ func bounded(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), longest)], "")
 }
 
-func advice(status int, c hec.Code) string {
+func advice(o *outcome, c hec.Code) string {
+	status := o.status
 	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden,
-		c == hec.HealthInvalidToken, c == hec.HealthTokenDisabled:
+	case isAboutToken(status, c) && o.foreign:
+		return "check the token that the rule has chosen"
+	case isAboutToken(status, c):
 		return "check the destination's token"
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, isRedirect(status):
 		return "check the destination's urls"

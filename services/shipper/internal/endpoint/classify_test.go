@@ -234,6 +234,8 @@ func TestClassifySays(t *testing.T) {
 	}
 	said := func(status int, body string) outcome { return outcome{status: status, body: []byte(body)} }
 	f(said(403, code(4)), `https://splunk:8088: HTTP status 403: Invalid token (code 4): check the destination's token`)
+	f(outcome{status: 403, body: []byte(code(4)), foreign: true},
+		`https://splunk:8088: HTTP status 403: Invalid token (code 4): check the token that the rule has chosen`)
 	f(said(404, code(404)), `https://splunk:8088: HTTP status 404: The requested URL was not found on this server. (code 404): `+
 		`check the destination's urls`)
 	f(said(415, ``), `https://splunk:8088: HTTP status 415: not an answer of HEC: the body is empty: set the destination's gzip to false`)

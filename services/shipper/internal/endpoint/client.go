@@ -4,7 +4,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,6 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 )
-
-// defaultTimeout is for a destination without one.
-const defaultTimeout = time.Minute
 
 // Request is one HEC request. It is sent again as the same Request: then a URL is
 // preferred that has not failed it.
@@ -84,11 +80,11 @@ func New(d *config.Destination, o Options) (*Client, error) {
 	}
 	c := &Client{
 		transports: transports, headers: newHeaders(o.Version, o.Channel, d.Token),
-		token: d.Token, channel: o.Channel, version: o.Version, ack: cmp.Or(d.Ack, config.AckOff),
-		timeout: cmp.Or(d.Timeout, defaultTimeout), healthInterval: d.Health.Interval,
+		token: d.Token, channel: o.Channel, version: o.Version, ack: d.Ack,
+		timeout: d.Timeout, healthInterval: d.Health.Interval,
 		now: time.Now,
 	}
-	c.balancer = balancer{normal: max(d.Concurrency.Max, 1), now: c.clock}
+	c.balancer = balancer{normal: d.Concurrency.Max, now: c.clock}
 	for _, base := range d.URLs {
 		t, err := newTarget(base)
 		if err != nil {

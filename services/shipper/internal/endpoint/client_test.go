@@ -109,10 +109,10 @@ func TestSendRequest(t *testing.T) {
 	f(events(), path+"event", map[string]string{"Authorization": "Splunk secret", "Content-Encoding": ""})
 }
 
-// A destination that has nothing but its URLs is used as it is.
+// A destination that has nothing but its URLs and a timeout is used as it is.
 func TestSendZeroDestination(t *testing.T) {
 	t.Parallel()
-	c, err := New(&config.Destination{URLs: []string{serve(t, always(hec.Success))}}, Options{Log: slog.New(slog.DiscardHandler)})
+	c, err := New(&config.Destination{URLs: []string{serve(t, always(hec.Success))}, Timeout: time.Minute}, Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

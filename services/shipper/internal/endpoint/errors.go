@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/drainline/drainline/services/internal/hec"
@@ -78,7 +79,7 @@ func (e *RefusedError) Reason() string {
 }
 
 // TooLarge says that the request has to be smaller (413).
-func (e *RefusedError) TooLarge() bool { return e.Status == 413 }
+func (e *RefusedError) TooLarge() bool { return e.Status == http.StatusRequestEntityTooLarge }
 
 // Event is the event that was refused, counted from 0; -1 where none is named.
 // Splunk counts from 0, but for an incorrect index from 1.

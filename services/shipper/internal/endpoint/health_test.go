@@ -126,6 +126,15 @@ func TestStartLeavesSingleURLAlone(t *testing.T) {
 	}
 }
 
+func TestStartChecksNothingForDiscard(t *testing.T) {
+	t.Parallel()
+	c := client(t, func(d *config.Destination) { d.Type, d.Health.Interval = config.TypeDiscard, time.Millisecond })
+	c.Start()
+	if c.end != nil {
+		t.Error("no URL is checked")
+	}
+}
+
 // poll waits until something holds.
 func poll(t *testing.T, what string, holds func() bool) {
 	t.Helper()

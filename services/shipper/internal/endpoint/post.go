@@ -12,11 +12,11 @@ import (
 
 // post is one try at one URL.
 func (c *Client) post(ctx context.Context, t *target, r *Request) (Receipt, outcome, error) {
-	if c.ack != config.AckOff {
+	if c.ack == config.AckOn || c.ack == config.AckAuto {
 		return c.postForAck(ctx, t, r)
 	}
-	header := c.headers.of(r)
-	if c.isForeign(r.Token) {
+	header, foreign := c.headers.of(r), c.isForeign(r.Token)
+	if foreign {
 		header = header.Clone()
 		header["Authorization"] = []string{"Splunk " + r.Token.Reveal()}
 	}
@@ -24,6 +24,7 @@ func (c *Client) post(ctx context.Context, t *target, r *Request) (Receipt, outc
 	defer t.lines.release(transport)
 	ask := call{method: http.MethodPost, url: t.place(r), header: header, data: r.Body}
 	o := ask.do(ctx, transport, c.timeout)
+	o.foreign = foreign
 	if isTired(o.status) {
 		t.lines.renew(c.now())
 	}

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -29,8 +28,8 @@ import (
 // to one that has restarted, which would give ackIds out again.
 type Session struct {
 	base      string
-	channel   string
 	token     config.Secret
+	foreign   bool // the token is another than the destination's
 	ack       *url.URL
 	headers   *headers
 	transport *http.Transport
@@ -52,11 +51,11 @@ type Session struct {
 // newSession makes a session for a token at a URL.
 func (c *Client) newSession(t *target, token config.Secret) *Session {
 	jar, _ := cookiejar.New(nil) // never fails
-	channel := newGUID()
+	channel := NewChannel()
 	ack := *t.ack
 	ack.RawQuery = "channel=" + channel
 	s := &Session{
-		base: t.base, channel: channel, token: token, ack: &ack, headers: newHeaders(c.version, channel, token),
+		base: t.base, token: token, foreign: c.isForeign(token), ack: &ack, headers: newHeaders(c.version, channel, token),
 		timeout: c.timeout, now: c.now, until: c.now().Add(jitter(lifetime)), jar: jar, last: -1,
 	}
 	s.transport = c.transports.single(func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -79,12 +78,6 @@ type sending struct{}
 func (s *Session) send(ctx context.Context, c *call) outcome {
 	return s.do(context.WithValue(ctx, sending{}, true), c)
 }
-
-// Channel is the session's GUID.
-func (s *Session) Channel() string { return s.channel }
-
-// URL is where the session leads, as configured.
-func (s *Session) URL() string { return s.base }
 
 // Confused says that the collector has begun to count this channel's ackIds anew: it
 // has started again, or several indexers answer in turn. Nothing that was sent on it
@@ -170,6 +163,7 @@ func (s *Session) do(ctx context.Context, c *call) outcome {
 		c.header = with.Header
 	}
 	o := c.do(ctx, s.transport, s.timeout)
+	o.foreign = s.foreign
 	if len(o.header["Set-Cookie"]) > 0 {
 		s.jar.SetCookies(c.url, (&http.Response{Header: o.header}).Cookies())
 		s.cookies.Store(true)
@@ -201,14 +195,4 @@ func classifyAcks(base string, o *outcome, now time.Time) ([]int64, error) {
 		return nil, &HoldError{Err: said}
 	}
 	return nil, &RetryError{After: retryAfter(o.header, now), Pressure: isPressure(o.status, answer.Code), Err: said}
-}
-
-// newGUID is a random one (RFC 9562, version 4).
-func newGUID() string {
-	const version, variant = 0x40, 0x80
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	b[6] = b[6]&0x0f | version
-	b[8] = b[8]&0x3f | variant
-	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -173,15 +173,15 @@ func TestSessionIsUsedAgain(t *testing.T) {
 		t.Fatalf("%+v, %+v", first, second)
 	}
 	s := first.Session
-	if !guid.MatchString(s.Channel()) || s.URL() != x.url || s.Confused() {
-		t.Errorf("%s, %s", s.Channel(), s.URL())
+	if !guid.MatchString(channelOf(s)) || s.base != x.url || s.Confused() {
+		t.Errorf("%s, %s", channelOf(s), s.base)
 	}
 	acked, err := s.Ask(t.Context(), []int64{2, 1, 0})
 	if err != nil || !slices.Equal(acked, []int64{0, 2}) {
 		t.Errorf("%v, %v", acked, err)
 	}
 	v := x.visits()
-	if v[0].path != "event" || v[1].path != "raw?index=main" || v[2].path != "ack?channel="+s.Channel() || v[2].body != `{"acks":[2,1,0]}` {
+	if v[0].path != "event" || v[1].path != "raw?index=main" || v[2].path != "ack?channel="+channelOf(s) || v[2].body != `{"acks":[2,1,0]}` {
 		t.Errorf("%+v", v)
 	}
 	for i, visit := range v {
@@ -189,11 +189,13 @@ func TestSessionIsUsedAgain(t *testing.T) {
 		if i == 0 {
 			wantCookie = ""
 		}
-		if visit.peer != v[0].peer || visit.channel != s.Channel() || visit.token != "secret" || visit.cookie != wantCookie {
+		if visit.peer != v[0].peer || visit.channel != channelOf(s) || visit.token != "secret" || visit.cookie != wantCookie {
 			t.Errorf("%d: %+v", i, visit)
 		}
 	}
 }
+
+func channelOf(s *Session) string { return s.headers.query().Get("X-Splunk-Request-Channel") }
 
 // Requests at the same time are on different channels and connections.
 func TestSessionsAtOnce(t *testing.T) {
@@ -222,7 +224,7 @@ func TestSessionsAtOnce(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			got[fmt.Sprint(receipt.Session.Channel(), receipt.Answer.AckID)] = true
+			got[fmt.Sprint(channelOf(receipt.Session), receipt.Answer.AckID)] = true
 		})
 	}
 	for range requests {
@@ -255,8 +257,14 @@ func TestSessionForEachToken(t *testing.T) {
 		t.Error(err)
 	}
 	v := x.visits()
-	if last := v[len(v)-1]; last.token != "other" || last.channel != other.Channel() || last.peer != v[1].peer {
+	if last := v[len(v)-1]; last.token != "other" || last.channel != channelOf(other) || last.peer != v[1].peer {
 		t.Errorf("%+v", last)
+	}
+	x.meanwhile(func(w http.ResponseWriter, _ *http.Request) bool { answer(w, hec.InvalidToken); return true })
+	for s, want := range map[*Session]string{own: "check the destination's token", other: "check the token that the rule has chosen"} {
+		if _, err := s.Ask(t.Context(), []int64{0}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 
@@ -297,14 +305,14 @@ func TestSessionConfused(t *testing.T) {
 	if again := send(t, c, events()).Session; again != first || !first.Confused() {
 		t.Fatal("nobody has noticed")
 	}
-	seen := map[string]bool{first.Channel(): true}
+	seen := map[string]bool{channelOf(first): true}
 	for range 5 {
 		now.add(100 * time.Second)
 		receipt := send(t, c, events())
-		if receipt.Session.Confused() || seen[receipt.Session.Channel()] || receipt.Answer.AckID != 0 {
-			t.Errorf("%s of %v", receipt.Session.Channel(), seen)
+		if receipt.Session.Confused() || seen[channelOf(receipt.Session)] || receipt.Answer.AckID != 0 {
+			t.Errorf("%s of %v", channelOf(receipt.Session), seen)
 		}
-		seen[receipt.Session.Channel()] = true
+		seen[channelOf(receipt.Session)] = true
 	}
 	if _, err := first.Ask(t.Context(), []int64{0}); err != nil {
 		t.Errorf("what is pending can be asked for: %v", err)
@@ -392,7 +400,7 @@ func TestSessionAfterConnection(t *testing.T) {
 	if _, err := first.Ask(t.Context(), []int64{0, 1}); err != nil {
 		t.Errorf("a question needs no certain connection: %v", err)
 	}
-	if v := x.visits(); v[0].channel != first.Channel() {
+	if v := x.visits(); v[0].channel != channelOf(first) {
 		t.Errorf("%+v", v)
 	}
 }

@@ -26,11 +26,11 @@ const (
 
 // URLState is how one URL of a destination does, for people.
 type URLState struct {
-	URL      string // as configured
-	State    State
-	Since    time.Time // of State
-	InFlight int       // requests
-	Error    string    // why it takes nothing, empty while it does
+	URL      string    `json:"url"` // as configured
+	State    State     `json:"state"`
+	Since    time.Time `json:"since,omitzero"`  // of State
+	InFlight int       `json:"in_flight"`       // requests
+	Error    string    `json:"error,omitempty"` // why it takes nothing, empty while it does
 }
 
 // target is one URL of a destination.

@@ -77,7 +77,7 @@ func (t *transports) single(dial func(ctx context.Context, network, address stri
 // password.
 func proxyOf(proxy config.Secret) (func(*http.Request) (*url.URL, error), error) {
 	switch proxy {
-	case "none":
+	case config.ProxyNone:
 		return nil, nil //nolint:nilnil // net/http, too, says with nil that there is none
 	case "":
 		return http.ProxyFromEnvironment, nil

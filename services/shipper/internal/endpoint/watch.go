@@ -39,17 +39,15 @@ const (
 
 // note takes the outcome of one try.
 func (w *watch) note(err error, now time.Time) {
-	var (
-		hold    *HoldError
-		refused *RefusedError
-		retry   *RetryError
-	)
+	_, refused := errors.AsType[*RefusedError](err)
+	_, hold := errors.AsType[*HoldError](err)
+	retry, ok := errors.AsType[*RetryError](err)
 	switch {
-	case err == nil, errors.As(err, &refused): // what refuses an event works
+	case err == nil, refused: // what refuses an event works
 		w.fine()
-	case errors.As(err, &hold):
+	case hold:
 		w.trouble(err, held, 0, now)
-	case errors.As(err, &retry) && retry.After >= longWait:
+	case ok && retry.After >= longWait:
 		w.trouble(err, away, 0, now)
 	default:
 		w.trouble(err, away, tolerated, now)

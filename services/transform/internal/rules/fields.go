@@ -8,6 +8,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/glob"
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/condition"
 	"github.com/drainline/drainline/services/transform/internal/event"
@@ -83,7 +84,7 @@ func (r *Runner) changeFields(e *event.Event, c *fieldChanges) error {
 	renameFields(e, c.rename)
 	if len(c.remove) > 0 {
 		e.Fields = slices.DeleteFunc(e.Fields, func(f wire.Field) bool {
-			return !isOwn(f.Name) && slices.ContainsFunc(c.remove, func(glob string) bool { return matches(glob, f.Name) })
+			return !isOwn(f.Name) && glob.Match(c.remove, f.Name)
 		})
 	}
 	r.values = r.values[:0]
@@ -159,20 +160,6 @@ func setField(e *event.Event, name string, value []byte) {
 		return
 	}
 	e.Fields[at].JSON = value
-}
-
-// matches says whether a name is what the glob says, in which * is any text.
-func matches(glob, name string) bool {
-	begin, rest, wild := strings.Cut(glob, "*")
-	name, ok := strings.CutPrefix(name, begin)
-	for ok && wild {
-		var part string
-		if part, rest, wild = strings.Cut(rest, "*"); !wild {
-			return strings.HasSuffix(name, part)
-		}
-		_, name, ok = strings.Cut(name, part)
-	}
-	return ok && name == ""
 }
 
 // isFlat says whether a JSON value is a scalar or an array of scalars, which is what HEC
