@@ -28,11 +28,15 @@ func TestIndexerAcknowledgement(t *testing.T) {
 	t.Parallel()
 	const events = 2000
 	f := func(name string, indexers int, sticky splunk.Stickiness, acks splunk.AckOptions, ack string, once bool) {
+		timeout := 3 * time.Second
+		if sticky == splunk.NotSticky {
+			timeout = patience // chance has to lead a question to the right indexer
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, url := balanced(t, indexers, sticky, splunk.Options{Acks: acks})
 			f := setUp(t, map[string]config.Destination{"splunk": {
-				URLs: []string{url}, Gzip: true, Batch: config.Batch{MaxEvents: 40}, Ack: ack, AckTimeout: 3 * time.Second,
+				URLs: []string{url}, Gzip: true, Batch: config.Batch{MaxEvents: 40}, Ack: ack, AckTimeout: timeout,
 			}})
 			for range 20 {
 				f.publish("splunk", events/20)

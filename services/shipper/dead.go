@@ -155,27 +155,32 @@ func (s *shipment) buryTogether(ctx context.Context, ticket *batch.Ticket, posit
 // ended or shipping drains first: then nothing may be settled.
 func (d *destination) bury(ctx context.Context, draining <-chan struct{}, letter *drainlinev1.DeadBlock) bool {
 	for try := 0; ; try++ {
-		tryCtx, cancel := context.WithTimeout(ctx, buryTry)
-		err := d.bus.Dead(tryCtx, letter)
-		cancel()
+		err := d.buryOnce(ctx, letter)
 		if err == nil {
-			d.burials.note(nil)
 			return true
 		}
-		if ctx.Err() != nil {
-			return false
-		}
-		if d.burials.note(err) {
-			d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
-		}
-		if !pause(backoff(d.settings().config.Retry, try, err), draining, nil, nil) {
+		if ctx.Err() != nil || !pause(backoff(d.settings().config.Retry, try, err), draining, nil, nil) {
 			return false
 		}
 	}
 }
 
-// burials follows whether dead letters can be stored.
-type burials struct {
+// buryOnce is one try to store a dead letter.
+func (d *destination) buryOnce(ctx context.Context, letter *drainlinev1.DeadBlock) error {
+	try, cancel := context.WithTimeout(ctx, buryTry)
+	defer cancel()
+	err := d.bus.Dead(try, letter)
+	if err != nil && ctx.Err() != nil {
+		return err //nolint:wrapcheck // nobody sees it
+	}
+	if d.burials.note(err) {
+		d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
+	}
+	return err //nolint:wrapcheck // says of what
+}
+
+// trouble is something that goes wrong for the destination until it does not any more.
+type trouble struct {
 	alarm bus.Alarm
 
 	mu     sync.Mutex
@@ -183,15 +188,15 @@ type burials struct {
 }
 
 // note takes the outcome of a try and reports whether it is worth a line in the log.
-func (b *burials) note(err error) bool {
-	b.mu.Lock()
-	b.reason = err
-	b.mu.Unlock()
-	return err != nil && b.alarm.Due()
+func (t *trouble) note(err error) bool {
+	t.mu.Lock()
+	t.reason = err
+	t.mu.Unlock()
+	return err != nil && t.alarm.Due()
 }
 
-func (b *burials) trouble() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.reason
+func (t *trouble) why() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reason
 }

@@ -32,8 +32,10 @@ type destination struct {
 	refusals bus.Alarm
 	strange  bus.Alarm // tokens that the configuration does not have
 	indexes  *unknownIndexes
-	burials  burials
+	burials  trouble // dead letters that cannot be stored
+	acks     trouble // acknowledgements that do not come
 	untold   bus.Alarm
+	parkings bus.Alarm
 	channel  string
 	version  string
 	drain    time.Duration // how long what is in flight is waited for at the end
@@ -125,10 +127,13 @@ func (d *destination) run(ctx context.Context) {
 
 // healthy is nil while the destination takes events, else says why not.
 func (d *destination) healthy() error {
-	if why, _ := d.parking.state(); why != nil {
-		return errors.Join(fmt.Errorf("parked: %w", why), d.burials.trouble())
+	why, _ := d.parking.state()
+	if why != nil {
+		why = fmt.Errorf("parked: %w", why)
+	} else {
+		why = d.settings().client.Healthy()
 	}
-	return errors.Join(d.settings().client.Healthy(), d.burials.trouble())
+	return errors.Join(why, d.acks.why(), d.burials.why())
 }
 
 // settleContents says of contents that all is done with them, and acknowledges on the bus what

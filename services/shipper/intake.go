@@ -60,17 +60,20 @@ func (in *intake) giveBack(o *opened) {
 // unless its oldest events may have to be shed.
 func (in *intake) run(ctx context.Context) {
 	defer close(in.out)
+	names := in.destination.bus.Names()
+	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
+	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
+		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
+		Buried: in.destination.tellBuried, Prefetch: in.prefetch(),
+	})
+	defer consumer.Close()
 	for ctx.Err() == nil {
-		replaced := in.destination.settings().replaced
-		idle, changed := in.idle()
-		if !idle {
-			in.consume(ctx)
-			continue
-		}
-		select {
-		case <-replaced:
-		case <-changed:
-		case <-ctx.Done():
+		in.consume(ctx, consumer)
+		// One consumer for good: what it handed out is kept alive while nothing is taken.
+		consumer.Pause()
+		in.await(ctx, false)
+		if ctx.Err() == nil {
+			consumer.Resume()
 		}
 	}
 }
@@ -82,32 +85,18 @@ func (in *intake) idle() (idle bool, changed <-chan struct{}) {
 	return why != nil && !in.destination.settings().sheds(), changed
 }
 
-// consume takes deliveries until ctx ends, the intake is idle, or it is to hold more or less.
-func (in *intake) consume(ctx context.Context) {
-	ctx, stop := context.WithCancel(ctx)
-	prefetch := in.prefetch()
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		in.awaitIdle(ctx, prefetch)
-		stop()
-	})
-	defer watching.Wait()
-	defer stop()
-	names := in.destination.bus.Names()
-	//nolint:contextcheck // the consumer outlives ctx: what it handed out is still to be settled
-	consumer := in.destination.bus.Consume(bus.ConsumerOptions{
-		Stream: names.EventsStream(in.destination.name), Durable: wire.ShipperConsumer, Stage: wire.StageShipper,
-		Buried: in.destination.tellBuried, Prefetch: prefetch,
-	})
-	defer consumer.Close()
-	for {
-		delivery, err := consumer.Next(ctx)
-		if err != nil {
+// await returns when the intake is idle, or is not any more, or ctx ends.
+func (in *intake) await(ctx context.Context, want bool) {
+	for ctx.Err() == nil {
+		replaced := in.destination.settings().replaced
+		idle, changed := in.idle()
+		if idle == want {
 			return
 		}
-		if !in.take(ctx, delivery) {
-			delivery.Release(0)
-			return
+		select {
+		case <-changed:
+		case <-replaced:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -122,18 +111,24 @@ func (in *intake) prefetch() int64 {
 	return 0
 }
 
-// awaitIdle returns when the intake is idle, it is to hold more or less, or ctx ends.
-func (in *intake) awaitIdle(ctx context.Context, prefetch int64) {
-	for ctx.Err() == nil && in.prefetch() == prefetch {
-		replaced := in.destination.settings().replaced
-		idle, changed := in.idle()
-		if idle {
+// consume takes deliveries until ctx ends or the intake is idle.
+func (in *intake) consume(ctx context.Context, consumer *bus.Consumer) {
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		in.await(ctx, true)
+		stop()
+	})
+	defer watching.Wait()
+	defer stop()
+	for {
+		delivery, err := consumer.Next(ctx)
+		if err != nil {
 			return
 		}
-		select {
-		case <-changed:
-		case <-replaced:
-		case <-ctx.Done():
+		if !in.take(ctx, delivery) {
+			delivery.Release(0)
+			return
 		}
 	}
 }
@@ -149,7 +144,11 @@ func (in *intake) take(ctx context.Context, delivery *bus.Delivery) bool {
 			if o.batch.Ack {
 				o.ticket.Awaited = o.batch.ID
 			}
-			return in.handOn(ctx, o)
+			if in.handOn(ctx, o) {
+				return true
+			}
+			in.giveBack(o)
+			return false
 		}
 		var awaited wire.ID
 		if o.batch.Ack { // it was read as far as that
@@ -175,13 +174,12 @@ func (in *intake) handOn(ctx context.Context, o *opened) bool {
 		case out <- o:
 			return true
 		case mine := <-d.turns:
-			size := len(o.ticket.Delivery.Payload)
 			if !in.shed(ctx, o) {
 				mine <- 0
-				return false
+				continue
 			}
+			mine <- len(o.ticket.Delivery.Payload)
 			in.giveBack(o)
-			mine <- size
 			return true
 		case <-changed:
 		case <-ctx.Done():

@@ -12,7 +12,7 @@ const (
 	// rules choose and, at the raw endpoint, for each metadata.
 	mostFilling = 16
 	// mostPending bounds the requests that Splunk has accepted and not acknowledged.
-	mostPending = 4096
+	mostPending = 1000
 )
 
 // packer fills requests with the events of deliveries and launches them. All of

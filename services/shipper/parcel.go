@@ -3,9 +3,9 @@ package shipper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
-	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
@@ -18,6 +18,8 @@ type parcel struct {
 
 // indexed takes a parcel that Splunk has acknowledged.
 func (d *destination) indexed(p *parcel) {
+	d.acks.note(nil)
+	d.parking.delivered()
 	d.meters.delivered.Add(p.contents.Len())
 	d.latency.record(p.contents.OldestNS())
 	d.settleContents(context.Background(), &p.contents)
@@ -28,7 +30,7 @@ func (d *destination) indexed(p *parcel) {
 func (d *destination) neverIndexed(p *parcel, why error) {
 	d.meters.possibleDuplicates.Add(p.contents.Len())
 	d.meters.lostAcks.Add(1)
-	if d.lost.alarm.Due() {
+	if d.acks.note(fmt.Errorf("Splunk does not acknowledge what it has accepted: %w", why)) {
 		d.log.Warn("Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
 	}
 	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {
@@ -48,7 +50,6 @@ type lost struct {
 	mu      sync.Mutex
 	parcels []*parcel
 	changed chan struct{} // something was acknowledged or lost
-	alarm   bus.Alarm
 }
 
 func newLost() *lost { return &lost{changed: make(chan struct{}, 1)} }

@@ -14,6 +14,7 @@ type parking struct {
 	since   time.Time
 	cured   func(context.Context) error // nil when only a reload cures it
 	changed chan struct{}               // closed, and another one, when it is parked or cured
+	tries   int                         // to cure it, since something was last delivered
 }
 
 func newParking() *parking { return &parking{changed: make(chan struct{})} }
@@ -47,6 +48,21 @@ func (p *parking) cure() bool {
 func (p *parking) change() {
 	close(p.changed)
 	p.changed = make(chan struct{})
+}
+
+// delivered notes that the destination has taken events, and not only said that it would.
+func (p *parking) delivered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tries = 0
+}
+
+// try counts a try to cure it, and returns how many there were before.
+func (p *parking) try() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tries++
+	return p.tries - 1
 }
 
 // update says anew why it is parked, if it is.
@@ -83,7 +99,7 @@ func (p *parking) probe() func(context.Context) error {
 
 // park parks the destination.
 func (d *destination) park(why error, cured func(context.Context) error) {
-	if d.parking.park(why, cured) {
+	if d.parking.park(why, cured) && d.parkings.Due() {
 		d.log.Error("destination is parked: it takes nothing, and nothing is dropped; its events wait on the bus until this is put right",
 			"error", why)
 	}
@@ -105,7 +121,7 @@ func (d *destination) tend(ctx context.Context) {
 
 // nurse returns when the destination is not parked any more or ctx ends.
 func (d *destination) nurse(ctx context.Context) {
-	for try := 0; ctx.Err() == nil; try++ {
+	for ctx.Err() == nil {
 		s := d.settings()
 		ask := d.parking.probe()
 		if why, _ := d.parking.state(); why == nil {
@@ -119,7 +135,7 @@ func (d *destination) nurse(ctx context.Context) {
 				return
 			}
 		}
-		if !pause(backoff(s.config.Retry, try, nil), ctx.Done(), s.replaced, nil) {
+		if !pause(backoff(s.config.Retry, d.parking.try(), nil), ctx.Done(), s.replaced, nil) {
 			return
 		}
 		if s != d.settings() {

@@ -18,7 +18,8 @@ const (
 // watchEvery is how often it is looked how full the stream is.
 const watchEvery = time.Second
 
-// turn lets the intake shed one message. It is answered with the bytes of what went, or 0.
+// turn lets the intake shed one message. It is answered with the bytes of what went, 0
+// when nothing did.
 type turn chan int
 
 // watchStream gives turns while the stream is too full and the destination is to drop or
@@ -58,6 +59,9 @@ func (d *destination) giveTurns(ctx context.Context, excess int64) {
 		}
 		select {
 		case n := <-next:
+			if n == 0 {
+				return
+			}
 			excess -= int64(n)
 		case <-ctx.Done():
 			return
@@ -65,21 +69,24 @@ func (d *destination) giveTurns(ctx context.Context, excess int64) {
 	}
 }
 
-// shed drops or buries a message as when_full says. It reports false when there was no
-// time for that.
+// shed drops or buries a message as when_full says now. It reports false when that says
+// neither, or the dead letter could not be stored: then the message is carried on.
 func (in *intake) shed(ctx context.Context, o *opened) bool {
 	d := in.destination
 	policy := d.settings().config.WhenFull
 	delivery, events := o.ticket.Delivery, len(o.batch.Events)
-	if policy == config.FullDead {
+	switch policy {
+	case config.FullDead:
 		letter := delivery.Dead(wire.StageShipper, ReasonStreamFull, "the destination's stream was full")
 		letter.Destination = d.name
-		if !d.bury(ctx, ctx.Done(), letter) {
+		if d.buryOnce(ctx, letter) != nil {
 			return false
 		}
 		d.meters.dead.Add(events)
-	} else {
+	case config.FullDropOldest:
 		d.meters.dropped.Add(events)
+	default:
+		return false
 	}
 	if in.shedAlarm.Due() {
 		d.log.Warn("the destination's stream is full, its oldest events go to make room", "when_full", policy)

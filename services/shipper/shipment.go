@@ -220,6 +220,7 @@ func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
 		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events)})
 		return
 	}
+	d.parking.delivered()
 	d.meters.delivered.Add(events.Len())
 	d.latency.record(s.contents.OldestNS())
 }
@@ -229,7 +230,7 @@ func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
 func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, error) {
 	d := s.destination
 	events := a.events.Len()
-	request := endpoint.Request{Raw: s.key.raw, Query: s.key.query(), Body: s.body.Bytes()}
+	request := endpoint.Request{Raw: s.key.raw, Query: s.query(a), Body: s.body.Bytes()}
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
@@ -255,6 +256,15 @@ func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, e
 			return endpoint.Receipt{}, err
 		}
 	}
+}
+
+// query is the metadata of an attempt as the raw endpoint takes it.
+func (s *shipment) query(a *attempt) string {
+	k := s.key
+	if a.fallback {
+		k.index = s.destination.settings().config.FallbackIndex
+	}
+	return k.query()
 }
 
 // send is one try.

@@ -129,8 +129,12 @@ func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for name, d := range s.destinations {
-			if _, stays := next[name]; !stays {
-				close(d.removed)
+			if _, stays := next[name]; stays {
+				continue
+			}
+			close(d.removed)
+			if !d.started {
+				d.settings().client.Close()
 			}
 		}
 		for name, made := range renewed {

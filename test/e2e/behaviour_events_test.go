@@ -1,8 +1,8 @@
 package e2e
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,33 +75,54 @@ func poisonOf(n int) int {
 // poison is poisonOf as the simulator asks for it.
 func poison(e splunk.Event) int { return poisonOf(number(splunk.ID(string(e.Event)))) }
 
-// body is events from one number to another, as HEC takes them.
-func body(from, to int) string {
-	var b strings.Builder
-	for n := from; n < to; n++ {
-		index, text := home, "order paid by card"
-		if isGhost(n) {
-			index = ghost
-		}
-		if isLarge(n) {
-			text = strings.Repeat("x", largeText)
-		}
-		fmt.Fprintf(&b, `{"index":%q,"event":"id=%s %s"}`, index, id(n), text)
+// text is the nth event's.
+func text(n int) string {
+	if isLarge(n) {
+		return "id=" + id(n) + " " + strings.Repeat("x", largeText)
 	}
-	return b.String()
+	return "id=" + id(n) + " order paid by card"
 }
 
-// random is events like body's, with text that is not to be compressed.
-func random(from, to int) string {
-	var b strings.Builder
-	for n := from; n < to; n++ {
-		sum := sha256.Sum256([]byte(id(n)))
-		fmt.Fprintf(&b, `{"event":"id=%s %x"}`, id(n), sum[:20])
-	}
-	return b.String()
+// randomText is one that cannot be compressed. All together have about three megabytes.
+func randomText(n int) string {
+	random := make([]byte, 1_500_000/numbered)
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(random) // never fails
+	return fmt.Sprintf("id=%s %x", id(n), random)
 }
 
-// posting is the numbered events on their way to a HEC door.
+// door takes the events from one number to another, and answers with a status.
+type door func(t *testing.T, from, to int) (status int)
+
+// hecDoor is HEC's, where an event has an index.
+func hecDoor(url string, text func(n int) string) door {
+	return func(t *testing.T, from, to int) int {
+		t.Helper()
+		var body strings.Builder
+		for n := from; n < to; n++ {
+			index := home
+			if isGhost(n) {
+				index = ghost
+			}
+			fmt.Fprintf(&body, `{"index":%q,"event":%q}`, index, text(n))
+		}
+		status, _ := collect(t, url+"/services/collector", hecToken, []byte(body.String()))
+		return status
+	}
+}
+
+// logplexDoor is Logplex's, which knows a request again that it has seen.
+func logplexDoor(url string, text func(n int) string) door {
+	return func(t *testing.T, from, to int) int {
+		t.Helper()
+		var body []byte
+		for n := from; n < to; n++ {
+			body = append(body, frame(text(n))...)
+		}
+		return post(t, url, body, "Logplex-Frame-Id", id(from), "Logplex-Msg-Count", strconv.Itoa(to-from))
+	}
+}
+
+// posting is the numbered events on their way.
 type posting struct {
 	t       *testing.T
 	senders sync.WaitGroup
@@ -109,15 +130,16 @@ type posting struct {
 	refused atomic.Int64 // requests, which are sent again
 }
 
-// postNumbered sends the numbered events, so many requests at a time.
-func postNumbered(t *testing.T, door string, atOnce int, body func(from, to int) string) *posting {
+// postNumbered sends the numbered events, each request with so many and so many requests
+// at a time.
+func postNumbered(t *testing.T, to door, each, atOnce int) *posting {
 	t.Helper()
 	p := &posting{t: t}
 	for range atOnce {
 		p.senders.Go(func() {
 			for {
-				to := int(p.next.Add(int64(postedAtOnce)))
-				if to > numbered || !p.send(door, to, []byte(body(to-postedAtOnce, to))) {
+				end := int(p.next.Add(int64(each)))
+				if end > numbered || !p.send(to, end-each, end) {
 					return
 				}
 			}
@@ -128,14 +150,13 @@ func postNumbered(t *testing.T, door string, atOnce int, body func(from, to int)
 }
 
 // send makes a request until it is accepted.
-func (p *posting) send(door string, to int, body []byte) bool {
+func (p *posting) send(to door, from, end int) bool {
 	for deadline := time.Now().Add(patience); ; p.refused.Add(1) {
-		status, answer := collect(p.t, door+"/services/collector", hecToken, body, "X-Request-Id", "to "+strconv.Itoa(to))
-		if status == http.StatusOK {
+		switch status := to(p.t, from, end); {
+		case status < http.StatusMultipleChoices:
 			return true
-		}
-		if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
-			p.t.Errorf("answered %d %s", status, answer)
+		case status != http.StatusServiceUnavailable || time.Now().After(deadline):
+			p.t.Errorf("answered %d", status)
 			return false
 		}
 	}

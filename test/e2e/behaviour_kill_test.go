@@ -85,7 +85,7 @@ func (s *siege) fill() {
 	s.t.Helper()
 	transform := service(s.t, "transform", s.settings...).start(s.t).ready()
 	ingest := service(s.t, "ingest", s.settings...).start(s.t).ready()
-	postNumbered(s.t, ingest.hecURL(), 1, body).accepted()
+	postNumbered(s.t, hecDoor(ingest.hecURL(), text), postedAtOnce, 1).accepted()
 	eventually(s.t, "everything is transformed", func() bool { return s.bus.messages("drainline_raw_s0") == 0 })
 	ingest.stop()
 	transform.stop()

@@ -18,7 +18,7 @@ func TestBehaviours(t *testing.T) {
 		settings = append(settings, s.configuration()...)
 	}
 	run := service(t, "drainline run", settings...).start(t).ready()
-	posting := postNumbered(t, run.hecURL(), 16, body)
+	posting := postNumbered(t, hecDoor(run.hecURL(), text), postedAtOnce, 16)
 	for _, s := range sites {
 		if s.healing != nil {
 			s.healing(s, run)

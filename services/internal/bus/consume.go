@@ -61,8 +61,9 @@ type Consumer struct {
 	out      chan *Delivery     // from dispatch to Next
 	ackWait  chan time.Duration // the server's, from fetchers to keepAlive
 	changed  chan struct{}      // something was settled
+	life     context.Context    //nolint:containedctx // until Close
 	stop     context.CancelFunc
-	stopped  <-chan struct{}
+	halt     context.CancelFunc // what Pause ends
 	fetching sync.WaitGroup
 	running  sync.WaitGroup
 
@@ -88,42 +89,35 @@ func (c *Conn) Consume(o ConsumerOptions) *Consumer {
 		budget:  semaphore.NewWeighted(max(o.Prefetch, prefetch)),
 		fetched: make(chan *Delivery), out: make(chan *Delivery),
 		ackWait: make(chan time.Duration), changed: make(chan struct{}, 1),
-		stop: cancel, stopped: ctx.Done(),
+		life: ctx, stop: cancel,
 		held: map[wire.ID]*Delivery{},
 	}
+	k.running.Go(func() { k.keepAlive(ctx) })
+	k.Resume()
+	return k
+}
+
+// Resume fetches again after Pause.
+func (k *Consumer) Resume() {
+	var ctx context.Context
+	ctx, k.halt = context.WithCancel(k.life)
 	asking := fetchers
-	if o.Ordered {
+	if k.o.Ordered {
 		asking = 1 // what comes by two ways has no order
 	}
 	for range asking {
 		k.fetching.Go(func() { k.fetchLoop(ctx) })
 	}
-	k.running.Go(func() { k.dispatch(ctx) })
-	k.running.Go(func() { k.keepAlive(ctx) })
-	return k
+	k.fetching.Go(func() { k.dispatch(ctx) })
 }
 
-// Next waits for a message. It fails with ErrClosed, or as ctx does.
-func (k *Consumer) Next(ctx context.Context) (*Delivery, error) {
-	select {
-	case d := <-k.out:
-		return d, nil
-	case <-k.stopped:
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err() //nolint:wrapcheck // the caller's own
-	}
-}
-
-// Close stops fetching and gives back what Next did not hand out. What it did
-// hand out can still be settled, but is no longer kept alive. It takes up to a
-// second, until the server has let go of the last pull request: messages that
-// are already on their way would otherwise wait for AckWait. An ordered one then
-// gives up its pin, which takes a second more at most.
-func (k *Consumer) Close() {
-	k.stop()
+// Pause stops fetching and gives back what Next did not hand out. What it did hand out is
+// kept alive, and known when it comes again. It takes up to a second, until the server
+// has let go of the last pull request: messages that are already on their way would
+// otherwise wait for AckWait. Pause, Resume and Close want one caller at a time.
+func (k *Consumer) Pause() {
+	k.halt()
 	k.fetching.Wait()
-	k.running.Wait()
 	k.mu.Lock()
 	var back []*Delivery
 	for _, d := range k.held {
@@ -136,6 +130,27 @@ func (k *Consumer) Close() {
 	for _, d := range back {
 		d.Release(0)
 	}
+}
+
+// Next waits for a message. It fails with ErrClosed, or as ctx does.
+func (k *Consumer) Next(ctx context.Context) (*Delivery, error) {
+	select {
+	case d := <-k.out:
+		return d, nil
+	case <-k.life.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // the caller's own
+	}
+}
+
+// Close stops fetching as Pause does, for good. What Next did hand out can still be
+// settled, but is no longer kept alive. An ordered consumer then gives up its pin, which
+// takes a second more at most.
+func (k *Consumer) Close() {
+	k.Pause()
+	k.stop()
+	k.running.Wait()
 	k.unpin()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -68,9 +69,10 @@ func (f *follower[T]) wake() {
 // run asks in rounds until nothing is pending or ctx ends.
 func (f *follower[T]) run(ctx context.Context) {
 	defer f.cancel()
-	asked := time.Now()
+	asked, late := time.Now(), 0.0
 	for !f.ended() {
-		next := asked.Add(f.tracker.pause(f.failures, f.after))
+		pause := f.tracker.pause(f.failures, f.after)
+		next := asked.Add(pause + time.Duration(late*float64(pause)))
 		if !f.sleep(ctx, next) {
 			return
 		}
@@ -78,10 +80,17 @@ func (f *follower[T]) run(ctx context.Context) {
 			f.lose(all[T], errConfused)
 		} else if !time.Now().Before(next) {
 			f.round(ctx)
-			asked = time.Now()
+			asked, late = time.Now(), jitter()
 		}
 		f.expire()
 	}
+}
+
+// jitter is by what part of a pause a question comes late, up to a quarter, which keeps
+// questions out of step with a load balancer that takes turns.
+func jitter() float64 {
+	const most = 0.25
+	return most * rand.Float64() //nolint:gosec // jitter needs no secrecy
 }
 
 // sleep waits until the next round, or until something expires or has changed. It

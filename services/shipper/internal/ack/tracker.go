@@ -26,8 +26,8 @@ const (
 	// answer must not delay the others.
 	atOnce = 8
 
-	// smoothing is how many rounds the moving average of latency is of, about.
-	smoothing = 4
+	// smoothing is how many rounds it takes, about, to learn of a longer latency.
+	smoothing = 16
 )
 
 var (
@@ -190,12 +190,15 @@ func (t *Tracker[T]) pause(failures int, after time.Duration) time.Duration {
 	return max(min(pause, longest), min(after, t.timeout/4))
 }
 
-// measure notes how long one answer's acknowledgements took.
+// measure notes how long one answer's acknowledgements took: shorter counts at once, longer
+// by and by. Behind a load balancer that is not sticky acknowledgement takes several
+// questions, however long the pause between them, and must not make that longer.
 func (t *Tracker[T]) measure(mean time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.latency == 0 {
+	if t.latency == 0 || mean < t.latency {
 		t.latency = mean
+		return
 	}
 	t.latency += (mean - t.latency) / smoothing
 }
