@@ -430,3 +430,27 @@ func TestManyPoisonousEvents(t *testing.T) {
 		t.Errorf("%d bytes were sent for 5000 events of about %d", n, size)
 	}
 }
+
+// The raw endpoint takes the index by query.
+func TestRawFallback(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(func(r *http.Request) *splunk.Response {
+		if r.URL.Query().Get("index") == "nowhere" {
+			return &splunk.Response{Code: 7, InvalidEvent: 1, Named: true}
+		}
+		return nil
+	})
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, Endpoint: config.EndpointRaw, OnUnknownIndex: config.IndexFallback, FallbackIndex: "lost",
+	}})
+	f.publish("splunk", 200, toIndex("nowhere"))
+	f.start()
+	f.awaitAcked("splunk")
+	c.wantOnce(t, 200)
+	for _, e := range c.Events() {
+		if want := map[bool]string{false: "main", true: "lost"}[number(t, e)%10 == 3]; e.Index != want {
+			t.Fatalf("%s is in %s", e.Text(), e.Index)
+		}
+	}
+}

@@ -78,7 +78,9 @@ func (d *destination) use(s *settings) {
 	d.tracker.SetTimeout(s.config.AckTimeout)
 	s.client.Start()
 	old := d.current.Swap(s)
-	d.parking.cure()
+	if d.parking.cure() {
+		d.parking.setTold(false)
+	}
 	if old != nil {
 		close(old.replaced)
 		old.client.Close()

@@ -35,12 +35,7 @@ func (d *destination) neverIndexed(p *parcel, why error) {
 	}
 	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {
 		// It would be accepted and not acknowledged again, and again.
-		d.park(hold, func(ctx context.Context) error {
-			if err := d.later(ctx); err != nil {
-				return err
-			}
-			return d.probe(ctx)
-		})
+		d.park(hold, d.probeLater)
 	}
 	d.lost.add(p)
 }

@@ -15,6 +15,7 @@ type parking struct {
 	cured   func(context.Context) error // nil when only a reload cures it
 	changed chan struct{}               // closed, and another one, when it is parked or cured
 	tries   int                         // to cure it, since something was last delivered
+	told    bool                        // the log has heard that it is parked
 }
 
 func newParking() *parking { return &parking{changed: make(chan struct{})} }
@@ -65,6 +66,14 @@ func (p *parking) try() int {
 	return p.tries - 1
 }
 
+// setTold notes whether the log has heard of it, and returns whether it had.
+func (p *parking) setTold(told bool) (before bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, p.told = p.told, told
+	return before
+}
+
 // update says anew why it is parked, if it is.
 func (p *parking) update(why error) {
 	p.mu.Lock()
@@ -100,6 +109,7 @@ func (p *parking) probe() func(context.Context) error {
 // park parks the destination.
 func (d *destination) park(why error, cured func(context.Context) error) {
 	if d.parking.park(why, cured) && d.parkings.Due() {
+		d.parking.setTold(true)
 		d.log.Error("destination is parked: it takes nothing, and nothing is dropped; its events wait on the bus until this is put right",
 			"error", why)
 	}
@@ -143,7 +153,7 @@ func (d *destination) nurse(ctx context.Context) {
 		}
 		if err := ask(ctx); err != nil {
 			d.parking.update(err)
-		} else if d.parking.cure() {
+		} else if d.parking.cure() && d.parking.setTold(false) {
 			d.log.Info("destination takes events again")
 		}
 	}
@@ -159,4 +169,12 @@ func (d *destination) later(ctx context.Context) error {
 // probe asks whether any URL would take events.
 func (d *destination) probe(ctx context.Context) error {
 	return d.settings().client.Probe(ctx) //nolint:wrapcheck // says of which URL
+}
+
+// probeLater is probe after the longest pause: what it says was not true the last time.
+func (d *destination) probeLater(ctx context.Context) error {
+	if err := d.later(ctx); err != nil {
+		return err
+	}
+	return d.probe(ctx)
 }

@@ -108,3 +108,51 @@ func TestFullStreamBlocks(t *testing.T) {
 		t.Errorf("%+v", counts)
 	}
 }
+
+// Dead letters that cannot be stored hold up nothing: when the destination is well, what
+// was to be shed is shipped.
+func TestFullStreamWithoutDeadLetters(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(func(*http.Request) *splunk.Response { return &splunk.Response{Code: 9} })
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, WhenFull: config.FullDead, MaxBytes: 1 << 20, Concurrency: config.Concurrency{Max: 1}, Batch: config.Batch{MaxEvents: 20},
+	}})
+	if err := f.conn.JetStream().DeleteStream(t.Context(), f.conn.Names().DeadStream()); err != nil {
+		t.Fatal(err)
+	}
+	for f.stream(f.conn.Names().EventsStream("splunk")).Bytes < 1<<20*92/100 {
+		f.publish("splunk", 10, bulky)
+	}
+	s := f.start()
+	f.await("a dead letter cannot be stored", func() bool { return s.destinations["splunk"].burials.why() != nil })
+	c.SetFault(nil)
+	f.awaitAcked("splunk")
+	c.wantOnce(t, f.events)
+}
+
+// What is in hand follows the policy of now: after a reload to block nothing goes.
+func TestFullStreamIsToBlockNow(t *testing.T) {
+	t.Parallel()
+	c := collect(t, splunk.Options{})
+	c.SetFault(func(*http.Request) *splunk.Response { return &splunk.Response{Code: 9} })
+	f := setUp(t, map[string]config.Destination{"splunk": {
+		URLs: []string{c.url}, WhenFull: config.FullDead, MaxBytes: 8 << 20, Concurrency: config.Concurrency{Max: 1}, Batch: config.Batch{MaxEvents: 1},
+	}})
+	for f.stream(f.conn.Names().EventsStream("splunk")).Bytes < 8<<20*93/100 {
+		for range 100 {
+			f.publish("splunk", 1, bulky)
+		}
+	}
+	s := f.start()
+	f.await("its oldest events die", func() bool { return s.Counts().Dead > 0 })
+	d := f.config.Destinations["splunk"]
+	d.WhenFull, d.Batch.MaxEvents = config.FullBlock, 1000
+	reload(t, s, &config.Config{Destinations: map[string]config.Destination{"splunk": d}})
+	c.SetFault(nil)
+	f.awaitAcked("splunk")
+	counts := s.Counts()
+	if counts.Dropped != 0 || int(counts.Dead)+c.Ledger().Distinct() != f.events || len(f.letters()) != int(counts.Dead) {
+		t.Errorf("%d of %d events arrived: %+v", c.Ledger().Distinct(), f.events, counts)
+	}
+}

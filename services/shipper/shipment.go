@@ -295,14 +295,10 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	switch {
 	case errors.As(err, &hold):
 		d.meters.possibleDuplicates.Add(takenOf(hold.Taken, events))
-		switch {
-		case now != d.settings():
+		if now != d.settings() {
 			return nil // it may be cured already
-		case hold.Token && s.key.token != "":
-			return err
 		}
-		d.park(hold, d.probe)
-		return errHeld
+		return s.refusedAll(ctx, now, try, hold)
 	case !errors.As(err, &retry):
 		if ctx.Err() != nil {
 			return errStopped
@@ -325,6 +321,39 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	}
 	d.meters.retries.Add(1)
 	return nil
+}
+
+// refusedAll is for a try that no URL takes as the destination is configured. It returns
+// nil when that is to be tried again.
+func (s *shipment) refusedAll(ctx context.Context, now *settings, try int, hold *endpoint.HoldError) error {
+	const (
+		foreignTries = 5 // a token that was just changed is not known everywhere at once
+		mostReturns  = 2 // to the bus, of events that were not taken
+	)
+	d := s.destination
+	switch {
+	case hold.Token && s.key.token != "":
+		if hold.Taken == 0 && try < foreignTries && pause(backoff(now.config.Retry, try, hold), s.running.Done(), now.replaced, nil) {
+			return nil
+		}
+		return hold
+	case hold.Refusal != nil && s.attempts() > mostReturns && d.probe(ctx) == nil:
+		// The destination takes events, and not these, again and again: something on the way
+		// dislikes one of them.
+		return hold.Refusal
+	case hold.Taken != 0:
+		d.park(hold, d.probeLater)
+	default:
+		d.park(hold, d.probe)
+	}
+	return errHeld
+}
+
+// attempts is how many times the delivery that came most often has come.
+func (s *shipment) attempts() int {
+	most := 0
+	s.contents.Tickets(s.contents.All(), func(t *batch.Ticket) { most = max(most, t.Delivery.Attempts) })
+	return most
 }
 
 // takenOf is how many of so many events a failed try may have delivered.

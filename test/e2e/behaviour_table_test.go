@@ -136,6 +136,7 @@ func acknowledging() []behaviour {
 		{name: "acks_raw", ack: true, settings: append([]string{"endpoint=raw"}, acks...), splunk: delayed},
 		{name: "cluster_by_cookie", ack: true, settings: acks, splunk: delayed, indexers: 3, sticky: splunk.StickyCookie},
 		{name: "cluster_by_connection", ack: true, settings: acks, splunk: delayed, indexers: 3, sticky: splunk.StickyConnection},
+		{name: "acks_by_url", ack: true, settings: acks, splunk: delayed, indexers: 2, urls: true},
 		// An acknowledgement that comes for an ackId which two indexers have given is not
 		// believed, though it may be right.
 		{name: "cluster_not_sticky", ack: true, settings: hasty, splunk: delayed, indexers: 2, lost: true, again: unknown},
@@ -147,6 +148,11 @@ func acknowledging() []behaviour {
 		{
 			name: "indexer_is_away", ack: true, settings: hasty, splunk: delayed, indexers: 2, sticky: splunk.StickyCookie, at: away, lost: true,
 			again: untold,
+		},
+		// Meanwhile the balancer answers 503 in its stead. It keeps what is pending.
+		{
+			name: "indexer_is_away_unseen", ack: true, settings: acks, splunk: splunk.Options{Acks: delayed.Acks, BlindBalancer: true},
+			indexers: 2, sticky: splunk.StickyCookie, at: away, again: untold,
 		},
 	}
 }

@@ -48,9 +48,11 @@ func classify(base string, o *outcome, acks bool, now time.Time) (hec.Answer, er
 	default:
 		// Redirects, 401, 403, 404, 405, 415 and 400 for reasons that are not in the
 		// events, or that nobody knows: nothing is dropped for them.
-		return answer, &HoldError{
-			Token: isAboutToken(status, answer.Code), Err: sentence(base, o, answer, unreadable),
+		hold := &HoldError{Token: isAboutToken(answer.Code), Err: sentence(base, o, answer, unreadable)}
+		if mayBeRefusal(status, answer.Code) {
+			hold.Refusal = &RefusedError{URL: base, Status: status, Answer: answer}
 		}
+		return answer, hold
 	}
 }
 
@@ -127,13 +129,23 @@ func taken(status int, a hec.Answer) int {
 }
 
 // isAboutToken reports whether another token might do.
-func isAboutToken(status int, c hec.Code) bool {
+func isAboutToken(c hec.Code) bool {
 	switch c {
 	case hec.TokenDisabled, hec.TokenRequired, hec.InvalidAuthorization, hec.InvalidToken,
 		hec.HealthInvalidToken, hec.HealthTokenDisabled:
 		return true
 	}
-	return status == http.StatusUnauthorized || status == http.StatusForbidden
+	return false
+}
+
+// mayBeRefusal reports whether an answer that holds may be about the events after all. It
+// is not HEC's then, and its status is not about how the request was made.
+func mayBeRefusal(status int, c hec.Code) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusUnsupportedMediaType:
+		return false
+	}
+	return c == NoCode && status >= http.StatusBadRequest
 }
 
 // isRefusal reports whether a code is about the events of a request.
@@ -171,9 +183,9 @@ func bounded(text string) string {
 func advice(o *outcome, c hec.Code) string {
 	status := o.status
 	switch {
-	case isAboutToken(status, c) && o.foreign:
+	case isAboutToken(c) && o.foreign:
 		return "check the token that the rule has chosen"
-	case isAboutToken(status, c):
+	case isAboutToken(c), status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return "check the destination's token"
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, isRedirect(status):
 		return "check the destination's urls"

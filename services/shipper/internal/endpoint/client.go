@@ -64,6 +64,7 @@ type Client struct {
 	ack            string
 	timeout        time.Duration
 	healthInterval time.Duration
+	empty          Request // like those with events
 	now            func() time.Time
 
 	mu     sync.Mutex
@@ -82,7 +83,7 @@ func New(d *config.Destination, o Options) (*Client, error) {
 		transports: transports, headers: newHeaders(o.Version, o.Channel, d.Token),
 		token: d.Token, channel: o.Channel, version: o.Version, ack: d.Ack,
 		timeout: d.Timeout, healthInterval: d.Health.Interval,
-		now: time.Now,
+		empty: emptyRequest(d), now: time.Now,
 	}
 	c.balancer = balancer{normal: d.Concurrency.Max, now: c.clock}
 	for _, base := range d.URLs {

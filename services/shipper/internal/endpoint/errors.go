@@ -44,7 +44,11 @@ type HoldError struct {
 	// Taken is how many events of the request the collector may have taken even so, as
 	// in RetryError. It is 0 but for a token that does not acknowledge where it has to.
 	Taken int
-	Err   error
+	// Refusal is the answer as a refusal of the request's own events, where it may be one:
+	// a status without a code of HEC's, such as a firewall's that dislikes a line. Nil where
+	// it is none: tokens, certificates, redirects.
+	Refusal *RefusedError
+	Err     error
 }
 
 func (e *HoldError) Error() string { return e.Err.Error() }

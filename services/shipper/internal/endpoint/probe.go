@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"net/http"
@@ -13,7 +15,8 @@ import (
 )
 
 // Probe asks each URL, without an event, whether it would take events: HEC answers an
-// empty request with code 5 when its token is good. It returns nil when one would, else
+// empty request with code 5 when its token is good. The request is made as those with events
+// are, compressed or not, for one endpoint or the other. It returns nil when one would, else
 // why none does.
 func (c *Client) Probe(ctx context.Context) error {
 	failures := make([]error, len(c.balancer.targets))
@@ -32,11 +35,22 @@ func (c *Client) Probe(ctx context.Context) error {
 	return oneLine(failures)
 }
 
+// emptyRequest is a request without events, made as the destination's others are.
+func emptyRequest(d *config.Destination) Request {
+	r := Request{Raw: d.Endpoint == config.EndpointRaw, Gzip: d.Gzip}
+	if r.Gzip {
+		var body bytes.Buffer
+		_ = gzip.NewWriter(&body).Close() // a bytes.Buffer never fails
+		r.Body = body.Bytes()
+	}
+	return r
+}
+
 // probe asks one URL, with the destination's own token.
 func (c *Client) probe(ctx context.Context, t *target) error {
 	transport := t.lines.take(c.now())
 	defer t.lines.release(transport)
-	ask := call{method: http.MethodPost, url: t.event, header: c.headers.query()}
+	ask := call{method: http.MethodPost, url: t.place(&c.empty), header: c.headers.of(&c.empty), data: c.empty.Body}
 	o := ask.do(ctx, transport, c.timeout)
 	_, err := classify(t.base, &o, false, c.now())
 	if refused, ok := errors.AsType[*RefusedError](err); ok && !refused.TooLarge() {
