@@ -28,19 +28,20 @@ func TestIndexerAcknowledgement(t *testing.T) {
 	t.Parallel()
 	const events = 2000
 	f := func(name string, indexers int, sticky splunk.Stickiness, acks splunk.AckOptions, ack string, once bool) {
-		timeout := 3 * time.Second
+		timeout, each := 3*time.Second, 40
 		if sticky == splunk.NotSticky {
-			timeout = patience // chance has to lead a question to the right indexer
+			timeout, each = time.Hour, 400 // chance has to lead a question to the right indexer
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, url := balanced(t, indexers, sticky, splunk.Options{Acks: acks})
 			f := setUp(t, map[string]config.Destination{"splunk": {
-				URLs: []string{url}, Gzip: true, Batch: config.Batch{MaxEvents: 40}, Ack: ack, AckTimeout: timeout,
+				URLs: []string{url}, Gzip: true, Batch: config.Batch{MaxEvents: each, Linger: 20 * time.Millisecond}, Ack: ack, AckTimeout: timeout,
 			}})
 			for range 20 {
 				f.publish("splunk", events/20)
 			}
+			f.patience *= 4 // for chance, on a busy machine
 			s := f.start()
 			f.awaitAcked("splunk")
 			if n := c.Ledger().Distinct(); n != events {

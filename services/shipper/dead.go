@@ -171,12 +171,12 @@ func (d *destination) buryOnce(ctx context.Context, letter *drainlinev1.DeadBloc
 	defer cancel()
 	err := d.bus.Dead(try, letter)
 	if err != nil && ctx.Err() != nil {
-		return err //nolint:wrapcheck // nobody sees it
+		return err
 	}
 	if d.burials.note(err) {
 		d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
 	}
-	return err //nolint:wrapcheck // says of what
+	return err
 }
 
 // trouble is something that goes wrong for the destination until it does not any more.

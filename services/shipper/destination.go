@@ -129,7 +129,7 @@ func (d *destination) run(ctx context.Context) {
 
 // healthy is nil while the destination takes events, else says why not.
 func (d *destination) healthy() error {
-	why, _ := d.parking.state()
+	_, why := d.parking.state()
 	if why != nil {
 		why = fmt.Errorf("parked: %w", why)
 	} else {

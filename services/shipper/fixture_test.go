@@ -91,13 +91,15 @@ func run(m *testing.M) int {
 
 // fixture is a bus with a configuration's streams on it.
 type fixture struct {
-	t       *testing.T
-	url     string // of its server
-	config  *config.Config
-	conn    *bus.Conn
-	log     *logbook
-	batches int // published so far
-	events  int // published so far
+	t      *testing.T
+	url    string // of its server
+	config *config.Config
+	conn   *bus.Conn
+	log    *logbook
+	// patience is how long await waits.
+	patience time.Duration
+	batches  int // published so far
+	events   int // published so far
 }
 
 // setUp takes destinations whose missing settings are filled in with ones that
@@ -110,7 +112,7 @@ func setUp(t *testing.T, destinations map[string]config.Destination) *fixture {
 // setUpOn is setUp on a server of the test's own.
 func setUpOn(t *testing.T, url string, destinations map[string]config.Destination) *fixture {
 	t.Helper()
-	f := &fixture{t: t, url: url, log: &logbook{}, config: &config.Config{Destinations: map[string]config.Destination{}}}
+	f := &fixture{t: t, url: url, log: &logbook{}, patience: patience, config: &config.Config{Destinations: map[string]config.Destination{}}}
 	f.config.Bus.Prefix = fmt.Sprintf("t%d", prefixes.Add(1))
 	f.config.Bus.Raw.Shards = 1
 	f.config.Bus.Dead.MaxAge = time.Hour
@@ -262,7 +264,7 @@ func (f *fixture) awaitAcked(destination string) {
 func (f *fixture) await(what string, is func() bool) {
 	f.t.Helper()
 	const often = 20 * time.Millisecond // most of it asks the server
-	for deadline := time.Now().Add(patience); !is(); time.Sleep(often) {
+	for deadline := time.Now().Add(f.patience); !is(); time.Sleep(often) {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("timed out before %s; log:\n%s", what, f.log)
 		}

@@ -81,7 +81,7 @@ func (in *intake) run(ctx context.Context) {
 // idle reports whether nothing is to be taken from the bus. Changed is closed when the
 // destination is parked or cured.
 func (in *intake) idle() (idle bool, changed <-chan struct{}) {
-	why, changed := in.destination.parking.state()
+	changed, why := in.destination.parking.state()
 	return why != nil && !in.destination.settings().sheds(), changed
 }
 
@@ -166,7 +166,7 @@ func (in *intake) handOn(ctx context.Context, o *opened) bool {
 	d := in.destination
 	for {
 		out := in.out
-		why, changed := d.parking.state()
+		changed, why := d.parking.state()
 		if why != nil {
 			out = nil
 		}

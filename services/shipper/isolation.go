@@ -58,7 +58,7 @@ func (i *isolation) narrow(a *attempt, r *endpoint.RefusedError) []attempt {
 	before, rest := a.events.Cut(named)
 	accused, after := rest.Cut(1)
 	var parts []attempt
-	for _, part := range []attempt{{events: after}, {events: accused, accused: true}, {events: before}} {
+	for _, part := range []attempt{{events: after}, {events: accused, accused: true, uncounted: events - 1 - named}, {events: before}} {
 		if part.fallback = a.fallback; part.events.Len() > 0 {
 			parts = append(parts, part)
 		}
@@ -68,11 +68,11 @@ func (i *isolation) narrow(a *attempt, r *endpoint.RefusedError) []attempt {
 
 // mayHave is how many events of a refused attempt Splunk may have indexed, which are sent
 // once more.
-func mayHave(r *endpoint.RefusedError, events int) int {
+func (i *isolation) mayHave(r *endpoint.RefusedError, events int) int {
 	switch named := r.Event(); {
 	case r.TooLarge():
 		return 0
-	case named < 0 || named >= events:
+	case named < 0 || named >= events || i.distrust:
 		return events - 1
 	default:
 		return named
@@ -90,7 +90,7 @@ func (s *shipment) refused(ctx context.Context, a *attempt, r *endpoint.RefusedE
 		d.settings().tooLarge(s.body.Size())
 	}
 	d.meters.splits.Add(1)
-	d.meters.possibleDuplicates.Add(mayHave(r, events))
+	d.meters.possibleDuplicates.Add(s.isolation.mayHave(r, events))
 	if named := r.Event(); !a.oneIndex && r.Answer.Code == hec.IncorrectIndex && named >= 0 && named < events && !s.isolation.distrust {
 		return s.byIndex(a, named)
 	}

@@ -2,6 +2,7 @@ package shipper
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/drainline/drainline/proto/wire"
@@ -53,7 +54,7 @@ func (p *packer) run(ctx context.Context) {
 			p.encoder = newEncoder(s)
 		}
 		p.collectLost()
-		why, changed := p.destination.parking.state()
+		changed, why := p.destination.parking.state()
 		parked := why != nil
 		if parked && p.flying == 0 {
 			p.release(ctx)
@@ -77,7 +78,7 @@ func (p *packer) run(ctx context.Context) {
 
 // giveBack leaves to the bus what there was no time for.
 func (p *packer) giveBack() {
-	left := append(p.waiting, p.filling...)
+	left := slices.Concat(p.waiting, p.filling)
 	if p.flawed != nil {
 		left = append(left, p.flawed)
 	}

@@ -30,7 +30,7 @@ func (d *destination) indexed(p *parcel) {
 func (d *destination) neverIndexed(p *parcel, why error) {
 	d.meters.possibleDuplicates.Add(p.contents.Len())
 	d.meters.lostAcks.Add(1)
-	if d.acks.note(fmt.Errorf("Splunk does not acknowledge what it has accepted: %w", why)) {
+	if d.acks.note(fmt.Errorf("what Splunk has accepted it does not acknowledge: %w", why)) {
 		d.log.Warn("Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
 	}
 	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {

@@ -84,10 +84,10 @@ func (p *parking) update(why error) {
 }
 
 // state is why it is parked, nil when it is not; changed is closed when that is no longer so.
-func (p *parking) state() (why error, changed <-chan struct{}) {
+func (p *parking) state() (changed <-chan struct{}, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.why, p.changed
+	return p.changed, p.why
 }
 
 // parkedSince is zero when it is not parked.
@@ -118,7 +118,7 @@ func (d *destination) park(why error, cured func(context.Context) error) {
 // tend looks from time to time whether a parked destination takes events again.
 func (d *destination) tend(ctx context.Context) {
 	for ctx.Err() == nil {
-		if why, changed := d.parking.state(); why == nil {
+		if changed, why := d.parking.state(); why == nil {
 			select {
 			case <-changed:
 			case <-ctx.Done():
@@ -134,7 +134,7 @@ func (d *destination) nurse(ctx context.Context) {
 	for ctx.Err() == nil {
 		s := d.settings()
 		ask := d.parking.probe()
-		if why, _ := d.parking.state(); why == nil {
+		if _, why := d.parking.state(); why == nil {
 			return
 		}
 		if ask == nil {
@@ -168,7 +168,7 @@ func (d *destination) later(ctx context.Context) error {
 
 // probe asks whether any URL would take events.
 func (d *destination) probe(ctx context.Context) error {
-	return d.settings().client.Probe(ctx) //nolint:wrapcheck // says of which URL
+	return d.settings().client.Probe(ctx)
 }
 
 // probeLater is probe after the longest pause: what it says was not true the last time.

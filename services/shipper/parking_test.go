@@ -30,7 +30,7 @@ func (f *fixture) ackWait(wait time.Duration) {
 }
 
 func isParked(s running) bool {
-	why, _ := s.destinations["splunk"].parking.state()
+	_, why := s.destinations["splunk"].parking.state()
 	return why != nil
 }
 
@@ -187,7 +187,7 @@ func TestAcksThatNeverCome(t *testing.T) {
 	f.publish("splunk", 100)
 	s := f.start()
 	f.await("it is told", func() bool {
-		return s.Healthy() != nil && strings.Contains(s.Healthy().Error(), "does not acknowledge")
+		return s.Healthy() != nil && strings.Contains(s.Healthy().Error(), "it does not acknowledge")
 	})
 	c.Indexer(0).SetFault(nil)
 	f.awaitAcked("splunk")

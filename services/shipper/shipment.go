@@ -41,6 +41,9 @@ type attempt struct {
 	packed bool // the body holds them as it is
 	// accused says that Splunk has named this one event as the one it refuses.
 	accused bool
+	// uncounted is how many more events than were counted Splunk may have indexed when it
+	// named this one, if it was the wrong one.
+	uncounted int
 	// oneIndex says that they are the events for one index, which Splunk has refused.
 	oneIndex bool
 	// fallback sends them to the index that is for those.
@@ -146,6 +149,7 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 		switch {
 		case err == nil:
 			s.isolation.delivered(a)
+			s.destination.meters.possibleDuplicates.Add(a.uncounted)
 			s.took(a.events, receipt)
 			return nil
 		case errors.Is(err, errRepack):
@@ -309,14 +313,14 @@ func (s *shipment) failed(ctx context.Context, now *settings, try, events int, e
 	if most := now.config.Retry.GiveUpAfter; most > 0 && time.Since(s.since) > most {
 		return &gaveUpError{after: time.Since(s.since), err: err}
 	}
-	why, changed := d.parking.state()
+	changed, why := d.parking.state()
 	if why == nil && !retry.Elsewhere && !pause(backoff(now.config.Retry, try, err), s.running.Done(), now.replaced, changed) {
 		return errStopped
 	}
 	if s.running.Err() != nil {
 		return errStopped
 	}
-	if why, _ := d.parking.state(); why != nil {
+	if _, why := d.parking.state(); why != nil {
 		return errHeld
 	}
 	d.meters.retries.Add(1)
