@@ -34,6 +34,7 @@ type destination struct {
 	indexes  *unknownIndexes
 	burials  trouble // dead letters that cannot be stored
 	acks     trouble // acknowledgements that do not come
+	fullness trouble // a stream without room
 	untold   bus.Alarm
 	parkings bus.Alarm
 	channel  string
@@ -135,7 +136,7 @@ func (d *destination) healthy() error {
 	} else {
 		why = d.settings().client.Healthy()
 	}
-	return errors.Join(why, d.acks.why(), d.burials.why())
+	return errors.Join(why, d.acks.why(), d.burials.why(), d.fullness.why())
 }
 
 // settleContents says of contents that all is done with them, and acknowledges on the bus what

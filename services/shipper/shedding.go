@@ -2,6 +2,7 @@ package shipper
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/drainline/drainline/config"
@@ -13,6 +14,7 @@ import (
 const (
 	highWater = 90
 	lowWater  = 85
+	fullWater = 97 // a message that does not fit may be large
 )
 
 // watchEvery is how often it is looked how full the stream is.
@@ -22,8 +24,8 @@ const watchEvery = time.Second
 // when nothing did.
 type turn chan int
 
-// watchStream gives turns while the stream is too full and the destination is to drop or
-// bury its oldest events then.
+// watchStream looks how full the stream is. It gives turns while that is too full and the
+// destination is to drop or bury its oldest events then, else it tells.
 func (d *destination) watchStream(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -33,14 +35,31 @@ func (d *destination) watchStream(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if !d.settings().sheds() {
-			continue
-		}
 		held, most, err := d.bus.Held(ctx, d.bus.Names().EventsStream(d.name))
-		if err != nil || most <= 0 || held < most*highWater/100 {
+		if err != nil || most <= 0 {
 			continue // what is wrong with the bus is told by those who carry events
 		}
-		d.giveTurns(ctx, held-most*lowWater/100)
+		if d.settings().sheds() {
+			d.fullness.note(nil)
+			if held >= most*highWater/100 {
+				d.giveTurns(ctx, held-most*lowWater/100)
+			}
+			continue
+		}
+		d.noteFullness(held, most)
+	}
+}
+
+// noteFullness tells when the stream is as good as full and nothing may go.
+func (d *destination) noteFullness(held, most int64) {
+	if held < most*fullWater/100 {
+		d.fullness.note(nil)
+		return
+	}
+	full := fmt.Errorf("the stream is full, %d of %d bytes: everything waits, for other destinations too "+
+		"(when_full: block): raise max_bytes, or let when_full decide", held, most)
+	if d.fullness.note(full) {
+		d.log.Error("what is for this destination finds no room", "error", full)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/drainline/drainline/config"
@@ -81,13 +82,14 @@ func TestFullStreamBlocks(t *testing.T) {
 	c.SetFault(forbidden)
 	f := setUp(t, map[string]config.Destination{"splunk": {URLs: []string{c.url}, MaxBytes: 1 << 20}})
 	s := f.start()
+	const each = 10
 	stored := 0
 	for {
 		b := wire.Batch{ID: wire.ID{8, byte(stored)}, Destination: "splunk", Origins: []wire.Origin{{}}}
 		message := wire.AppendBatch(nil, &b)
-		for n := range 100 {
-			e := wire.Event{Text: fmt.Appendf(nil, "id=%d", stored*100+n)}
-			bulky(stored*100+n, &e)
+		for n := range each {
+			e := wire.Event{Text: fmt.Appendf(nil, "id=%d", stored*each+n)}
+			bulky(stored*each+n, &e)
 			message = wire.AppendEvent(message, &e)
 		}
 		ctx, cancel := shortly(t)
@@ -101,9 +103,10 @@ func TestFullStreamBlocks(t *testing.T) {
 	if stored < 2 {
 		t.Fatalf("%d batches had room", stored)
 	}
+	f.await("it is told", func() bool { return s.Healthy() != nil && strings.Contains(s.Healthy().Error(), "the stream is full") })
 	c.SetFault(nil)
 	f.awaitAcked("splunk")
-	c.wantOnce(t, stored*100)
+	c.wantOnce(t, stored*each)
 	if counts := s.Counts(); counts.Dropped+counts.Dead != 0 {
 		t.Errorf("%+v", counts)
 	}

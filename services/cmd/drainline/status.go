@@ -135,8 +135,8 @@ func printDestinations(w io.Writer, content json.RawMessage, now time.Time) erro
 		if !d.ParkedSince.IsZero() {
 			fmt.Fprintf(w, " for %v", now.Sub(d.ParkedSince).Round(time.Second))
 		}
-		fmt.Fprintf(w, ", %d delivered, %d dead, %d dropped, %d of %d requests in flight, %d acks pending\n",
-			d.Delivered, d.Dead, d.Dropped, d.InFlight, d.Window, d.PendingAcks)
+		fmt.Fprintf(w, ", %d delivered, %d dead, %d dropped, %d may be there twice, %d of %d requests in flight, %d acks pending\n",
+			d.Delivered, d.Dead, d.Dropped, d.PossibleDuplicates, d.InFlight, d.Window, d.PendingAcks)
 		if d.Error != "" {
 			fmt.Fprintf(w, "\t%s\n", d.Error)
 		}

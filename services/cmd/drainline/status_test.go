@@ -79,8 +79,8 @@ func TestStatus(t *testing.T) {
 			"destinations",
 			app.Status{Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: []byte("[]"), shipper.FactDestinations: destinations(t)}},
 			[]string{
-				"destination audit shipping, 7 delivered, 0 dead, 0 dropped, 1 of 8 requests in flight, 3 acks pending\n held: b: HTTP status 403\n",
-				"destination splunk parked for 1h0m0s, 0 delivered, 2 dead, 1 dropped, 0 of 1 requests in flight, 0 acks pending\n parked: why\n",
+				"destination audit shipping, 7 delivered, 0 dead, 0 dropped, 0 may be there twice, 1 of 8 requests in flight, 3 acks pending\n held: b: HTTP status 403\n",
+				"destination splunk parked for 1h0m0s, 0 delivered, 2 dead, 1 dropped, 0 may be there twice, 0 of 1 requests in flight, 0 acks pending\n parked: why\n",
 			},
 		},
 		{"no ingest", app.Status{Readiness: app.Readiness{Ready: true}}, []string{"ready true"}},

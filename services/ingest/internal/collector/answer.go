@@ -29,7 +29,7 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	h["X-Frame-Options"] = []string{"SAMEORIGIN"}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON, and sent as such; a client that left needs no answer
+	_, _ = w.Write(body) // a client that left needs no answer
 }
 
 // postpone asks the client to come again after a while, in whole seconds:

@@ -64,6 +64,12 @@ func (c *call) roundTrip(ctx context.Context, transport http.RoundTripper, body 
 		return outcome{err: err}
 	}
 	o := outcome{status: response.StatusCode, header: response.Header, took: body.age()}
+	if o.status == http.StatusSwitchingProtocols {
+		// Its body is the bare connection, which knows no context.
+		_ = response.Body.Close()
+		o.err = errors.New("answer 101 to a request that asked for no other protocol")
+		return o
+	}
 	o.body, err = io.ReadAll(io.LimitReader(response.Body, hec.MaxAnswer+1))
 	if closeErr := response.Body.Close(); err == nil {
 		err = closeErr

@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/drainline/drainline/services/internal/hec"
 )
@@ -60,6 +62,9 @@ func classify(base string, o *outcome, acks bool, now time.Time) (hec.Answer, er
 func unanswered(base string, o *outcome) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](o.err); ok {
 		return &HoldError{Err: fmt.Errorf("%s: %w: check the destination's tls", base, o.err)}
+	}
+	if refused, ok := errors.AsType[*net.OpError](o.err); ok && refused.Op == "remote error" { // a TLS alert
+		return &HoldError{Err: fmt.Errorf("%s: %w: check the destination's tls: what certificate and version it wants", base, o.err)}
 	}
 	retry := &RetryError{Pressure: o.late, Err: fmt.Errorf("%s: %w", base, o.err)}
 	if o.sent {
@@ -175,9 +180,15 @@ func sentence(base string, o *outcome, a hec.Answer, unreadable error) error {
 	return errors.New(said.String())
 }
 
+// bounded is foreign text for logs and terminals: short, and without what commands them.
 func bounded(text string) string {
 	const longest = 300
-	return strings.ToValidUTF8(text[:min(len(text), longest)], "")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(text[:min(len(text), longest)], ""))
 }
 
 func advice(o *outcome, c hec.Code) string {
@@ -189,6 +200,8 @@ func advice(o *outcome, c hec.Code) string {
 		return "check the destination's token"
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, isRedirect(status):
 		return "check the destination's urls"
+	case status == http.StatusProxyAuthRequired:
+		return "check the destination's proxy: it wants a user and a password"
 	case status == http.StatusUnsupportedMediaType:
 		return "set the destination's gzip to false"
 	}

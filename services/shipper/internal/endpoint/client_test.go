@@ -349,3 +349,33 @@ func (g *gate) handler(c hec.Code) http.HandlerFunc {
 		answer(w, c)
 	}
 }
+
+// A collector that switches to a protocol nobody asked for, and then says nothing, costs a
+// try and no more.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "h2c")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	})
+	c := client(t, nil, url)
+	_, err := c.Send(t.Context(), &Request{Body: []byte("{}")})
+	if retry, ok := errors.AsType[*RetryError](err); !ok || retry.Taken != Every {
+		t.Errorf("%v", err)
+	}
+}
+
+// What a collector says does not command the terminal that shows it.
+func TestForeignTextIsPlain(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"text":"\u001b[2Jno\nready  true","code":4}`))
+	})
+	_, err := client(t, nil, url).Send(t.Context(), &Request{Body: []byte("{}")})
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\n") || !strings.Contains(err.Error(), "no ready  true") {
+		t.Errorf("%q", err)
+	}
+}

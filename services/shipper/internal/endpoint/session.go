@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,11 +157,8 @@ func (s *Session) gave(id int64) {
 // do makes a call with the session's cookies.
 func (s *Session) do(ctx context.Context, c *call) outcome {
 	if s.cookies.Load() {
-		with := http.Request{Header: c.header.Clone()}
-		for _, cookie := range s.jar.Cookies(c.url) {
-			with.AddCookie(cookie)
-		}
-		c.header = with.Header
+		c.header = c.header.Clone()
+		c.header["Cookie"] = []string{s.cookieHeader(c.url)}
 	}
 	o := c.do(ctx, s.transport, s.timeout)
 	o.foreign = s.foreign
@@ -169,6 +167,25 @@ func (s *Session) do(ctx context.Context, c *call) outcome {
 		s.cookies.Store(true)
 	}
 	return o
+}
+
+// mostCookies is what a load balancer's cookies may be together, in bytes. A session that
+// is given more takes no further request, and another begins without any.
+const mostCookies = 4 << 10
+
+func (s *Session) cookieHeader(to *url.URL) string {
+	var header strings.Builder
+	for _, cookie := range s.jar.Cookies(to) {
+		if header.Len()+len(cookie.Name)+len(cookie.Value) > mostCookies {
+			s.Retire()
+			break
+		}
+		if header.Len() > 0 {
+			header.WriteString("; ")
+		}
+		header.WriteString(cookie.Name + "=" + cookie.Value)
+	}
+	return header.String()
 }
 
 // classifyAcks turns an answer to Ask into policy. Nothing but HTTP 200 with what HEC

@@ -527,3 +527,33 @@ func FuzzClassifyAcks(f *testing.F) {
 		}
 	})
 }
+
+// Cookies of a collector that gives ever more of them are not sent for ever, and do not
+// keep requests from going.
+func TestSessionCookiesAreBounded(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	longest, requests := 0, 0
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		longest = max(longest, len(r.Header.Get("Cookie")))
+		for n := range 20 {
+			http.SetCookie(w, &http.Cookie{Name: fmt.Sprintf("c%d_%d", requests, n), Value: strings.Repeat("x", 200)})
+		}
+		requests++
+		a := hec.NewAnswer(hec.Success)
+		a.AckID = int64(requests)
+		_, _ = w.Write(hec.AppendAnswer(nil, a))
+	})
+	c := client(t, func(d *config.Destination) { d.Ack = config.AckOn }, url)
+	for range 30 {
+		if _, err := c.Send(t.Context(), &Request{Body: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if longest == 0 || longest > mostCookies+1000 {
+		t.Errorf("%d bytes of cookies were sent", longest)
+	}
+}

@@ -62,6 +62,8 @@ func (t *transports) shared() *http.Transport {
 		DisableCompression:  true,
 		WriteBufferSize:     writeBuffer,
 		ReadBufferSize:      readBuffer,
+		// Splunk's own headers are a few hundred bytes.
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 
