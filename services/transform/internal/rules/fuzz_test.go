@@ -2,32 +2,10 @@ package rules
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 )
-
-// A glob is what it would be as a regular expression.
-func FuzzGlob(f *testing.F) {
-	for _, seed := range [][2]string{
-		{"*", ""},
-		{"tmp_*", "tmp_"},
-		{"a*b*c", "axbxbc"},
-		{"*ab", "aab"},
-		{"a**", "a"},
-		{"ab*ba", "aba"},
-		{"", "x"},
-	} {
-		f.Add(seed[0], seed[1])
-	}
-	f.Fuzz(func(t *testing.T, glob, name string) {
-		plain, err := regexp.Compile(`(?s)\A` + strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, `.*`) + `\z`)
-		if err == nil && matches(glob, name) != plain.MatchString(name) {
-			t.Errorf("%q matches %q: %v", glob, name, matches(glob, name))
-		}
-	})
-}
 
 // HEC takes for an indexed field what is no object and holds neither object nor array.
 func FuzzFlat(f *testing.F) {
