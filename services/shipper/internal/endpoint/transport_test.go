@@ -298,3 +298,30 @@ func TestSendEndsOnOldConnection(t *testing.T) {
 	c.Close()
 	<-closed
 }
+
+// What a collector wants of a certificate or a version is not cured by trying again.
+func TestTLSAlertsHold(t *testing.T) {
+	t.Parallel()
+	f := func(name string, change func(*tls.Config)) {
+		t.Helper()
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, hec.Success) }))
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		change(s.TLS)
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		c := client(t, func(d *config.Destination) { d.TLS.InsecureSkipVerify = true }, s.URL)
+		var err error
+		for range 50 { // with TLS 1.3 the alert may come after a write has failed
+			if _, err = c.Send(t.Context(), events()); policy(err) == "hold" {
+				break
+			}
+		}
+		if policy(err) != "hold" || !strings.Contains(err.Error(), "check the destination's tls") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f("a certificate, TLS 1.2", func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 })
+	f("a certificate, TLS 1.3", func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert })
+	f("an old version", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }) //nolint:gosec // as some are
+}
