@@ -337,10 +337,13 @@ func (s *shipment) refusedAll(ctx context.Context, now *settings, try int, hold 
 	d := s.destination
 	switch {
 	case hold.Token && s.key.token != "":
-		if hold.Taken == 0 && try < foreignTries && pause(backoff(now.config.Retry, try, hold), s.running.Done(), now.replaced, nil) {
-			return nil
+		if hold.Taken != 0 || try >= foreignTries {
+			return hold
 		}
-		return hold
+		if !pause(backoff(now.config.Retry, try, hold), s.running.Done(), now.replaced, nil) {
+			return errStopped
+		}
+		return nil
 	case hold.Refusal != nil && s.attempts() > mostReturns && d.probe(ctx) == nil:
 		// The destination takes events, and not these, again and again: something on the way
 		// dislikes one of them.
