@@ -37,18 +37,22 @@ var pool = []string{
 	`set: {token: '{{ process }}'}`,
 }
 
-var inputs = rapid.OneOf(
-	rapid.SampledFrom([]string{web, router, object, pairs, sent, "app/web.1: ", "heroku/web.1: Error R14 (Memory quota exceeded)"}),
-	rapid.Map(rapid.String(), func(s string) string { return "app/web.1: " + strings.ReplaceAll(s, "\n", " ") }),
-	rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return "app/run.7: " + string(bytes.ReplaceAll(b, []byte("\n"), nil)) }),
-)
+// inputs are a generator of a test's own: rapid's describe themselves as they are used, and
+// two tests at a time must not share one.
+func inputs() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.SampledFrom([]string{web, router, object, pairs, sent, "app/web.1: ", "heroku/web.1: Error R14 (Memory quota exceeded)"}),
+		rapid.Map(rapid.String(), func(s string) string { return "app/web.1: " + strings.ReplaceAll(s, "\n", " ") }),
+		rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return "app/run.7: " + string(bytes.ReplaceAll(b, []byte("\n"), nil)) }),
+	)
+}
 
 func TestDeterministic(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		text := these(rapid.SliceOfN(rapid.SampledFrom(pool), 1, 8).Draw(rt, "rules")).yaml()
 		one, other := newTrial(t, text), newTrial(t, text)
-		for _, in := range rapid.SliceOfN(inputs, 1, 5).Draw(rt, "inputs") {
+		for _, in := range rapid.SliceOfN(inputs(), 1, 5).Draw(rt, "inputs") {
 			if got, want := one.run(input(t, in)), other.run(input(t, in)); got != want {
 				rt.Fatalf("%s\n%s", got, want)
 			}
@@ -62,7 +66,7 @@ func TestOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		mayFail := func(rule string) bool { return strings.Contains(rule, "index: '{{") || strings.Contains(rule, "time:") }
 		rules := rapid.SliceOfNDistinct(rapid.SampledFrom(slices.DeleteFunc(slices.Clone(pool), mayFail)), 1, 8, rapid.ID).Draw(rt, "rules")
-		in := inputs.Draw(rt, "input")
+		in := inputs().Draw(rt, "input")
 		whole, part := input(t, in), input(t, in)
 		set, err := Compile(load(t, these(rules).yaml()))
 		if err != nil {
@@ -100,7 +104,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 		for _, rule := range rapid.SliceOfN(rapid.SampledFrom(sound), 1, 6).Draw(rt, "rules") {
 			with, without = append(with, half, rule), append(without, rule)
 		}
-		in := inputs.Draw(rt, "input")
+		in := inputs().Draw(rt, "input")
 		got, want := input(t, in), input(t, in)
 		v, other := newTrial(t, with.yaml()).runner.Apply(got), newTrial(t, without.yaml()).runner.Apply(want)
 		got.Fields = slices.DeleteFunc(got.Fields, func(f wire.Field) bool { return f.Name == ErrorField })
@@ -119,7 +123,7 @@ func TestUnmatchedIsUnchanged(t *testing.T) {
 	}
 	runner := newTrial(t, rules.yaml()).runner
 	rapid.Check(t, func(rt *rapid.T) {
-		e := input(t, inputs.Draw(rt, "input"))
+		e := input(t, inputs().Draw(rt, "input"))
 		before := wire.AppendEvent(nil, &e.Event)
 		if v := runner.Apply(e); v != (Verdict{}) || !bytes.Equal(wire.AppendEvent(nil, &e.Event), before) {
 			rt.Fatalf("%v, %+v", v, e.Event)
