@@ -147,7 +147,7 @@ func TestEveryEventIsAccountedFor(t *testing.T) {
 			`destinations: {a: {urls: ["https://a:8088"], token: t, when: 'len(message) > 10'}}` +
 			"\nunrouted: " + rapid.SampledFrom([]string{"drop", "dead"}).Draw(rt, "unrouted") + "\n"
 		runner := newTrial(t, text).runner
-		events := rapid.SliceOf(inputs).Draw(rt, "inputs")
+		events := rapid.SliceOf(inputs()).Draw(rt, "inputs")
 		var fates [Bury + 1]int
 		for _, in := range events {
 			e := input(t, in)
