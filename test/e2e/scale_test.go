@@ -44,7 +44,8 @@ func TestShippersShareTheWork(t *testing.T) {
 				t.Errorf("%d requests were in flight, want %d", most, n*flights)
 			}
 			for i, s := range shippers {
-				if taken := s.requests.Load(); taken < messages/int64(2*n) {
+				// A machine that is busy elsewhere lets one wait longer than another.
+				if taken := s.requests.Load(); taken < messages/int64(4*n) {
 					t.Errorf("shipper %d has sent %d of %d requests", i, taken, messages)
 				}
 			}
