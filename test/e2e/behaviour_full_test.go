@@ -13,7 +13,7 @@ import (
 
 // stuck is a Splunk that takes requests and never answers, until it is well.
 func stuck(name string, settings ...string) behaviour {
-	return behaviour{name: name, again: unknown, settings: append([]string{"timeout=2s"}, settings...), before: func(s *site) {
+	return behaviour{name: name, settings: append([]string{"timeout=10s"}, settings...), before: func(s *site) {
 		s.single.SetFault(func(*http.Request) *splunk.Response { return &splunk.Response{Stall: true} })
 	}}
 }
