@@ -33,7 +33,7 @@ func (p programs) startBus(ctx context.Context, dir string) (*bus, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "nats.conf")
-	content := fmt.Appendf(nil, "listen: %q\nhttp: %q\njetstream {store_dir: %q}\n", address, monitor, dir)
+	content := fmt.Appendf(nil, "listen: %q\nhttp: %q\njetstream {store_dir: %q, max_file_store: 1TB}\n", address, monitor, dir)
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package clients
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -192,6 +194,11 @@ type peer struct {
 	acks    acks
 }
 
+// factoryMu guards what every factory of the receiver shares: it keeps the receivers
+// that were made in one map, without a lock, because a collector makes them one after
+// the other.
+var factoryMu sync.Mutex
+
 // receive starts a receiver, on request with acknowledgement.
 func receive(t *testing.T, ack bool) *peer {
 	t.Helper()
@@ -211,19 +218,21 @@ func receive(t *testing.T, ack bool) *peer {
 		host[id], config.Extension = &p.acks, &id
 	}
 	settings := receiver.Settings{ID: component.NewID(factory.Type()), TelemetrySettings: silent(), BuildInfo: collector}
-	logs, err := factory.CreateLogs(t.Context(), settings, config, &p.logs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	factoryMu.Lock()
+	logs, logsErr := factory.CreateLogs(t.Context(), settings, config, &p.logs)
 	// The same one, as its configuration is.
-	if _, err := factory.CreateMetrics(t.Context(), settings, config, &p.metrics); err != nil {
+	_, metricsErr := factory.CreateMetrics(t.Context(), settings, config, &p.metrics)
+	factoryMu.Unlock()
+	if err := errors.Join(logsErr, metricsErr); err != nil {
 		t.Fatal(err)
 	}
 	if err := logs.Start(t.Context(), host); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := logs.Shutdown(t.Context()); err != nil {
+		factoryMu.Lock() // It is taken out of the map.
+		defer factoryMu.Unlock()
+		if err := logs.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})

@@ -13,12 +13,14 @@ import (
 )
 
 // startNATS starts a NATS server that syncs every write, as one would beside
-// services of their own. More is added to its configuration.
+// services of their own. More is added to its configuration. What streams may hold
+// by default is more than three quarters of a small machine's free disk, which is all
+// that a server lets them reserve when it is told nothing.
 func startNATS(t *testing.T, more string) (p *process, url string) {
 	t.Helper()
 	dir := t.TempDir()
 	address, file := freeAddress(t), filepath.Join(dir, "nats.conf")
-	content := fmt.Sprintf("listen: %q\njetstream {store_dir: %q, sync_interval: always}\n%s\n", address, filepath.Join(dir, "data"), more)
+	content := fmt.Sprintf("listen: %q\njetstream {store_dir: %q, max_file_store: 1TB, sync_interval: always}\n%s\n", address, filepath.Join(dir, "data"), more)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
