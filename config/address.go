@@ -60,6 +60,19 @@ func httpURL() kind {
 	})
 }
 
+// otlpURL is where OpenTelemetry's data are sent. It drops a slash at the end.
+func otlpURL() kind {
+	const rule = "a URL such as http://127.0.0.1:4318 (OTLP over HTTP, also https://) or grpc://127.0.0.1:4317 (gRPC, with TLS grpcs://), " +
+		"without user, query or fragment"
+	return normalised(rule, func(s string) (string, bool) {
+		u, ok := parseURL(s, "http", "https", "grpc", "grpcs")
+		if !ok || strings.HasPrefix(u.Scheme, "grpc") && (strings.Trim(u.Path, "/") != "" || u.Port() == "") {
+			return "", false
+		}
+		return baseURL(u, u.EscapedPath()), true
+	})
+}
+
 // collectorURLs are URLs of Splunks that take events, without the collector's
 // path, which Drainline adds.
 func collectorURLs() kind {

@@ -207,6 +207,8 @@ type Drain struct {
 	StructuredData string            `koanf:"structured_data"`
 	From           time.Time         `koanf:"from"`
 	Until          time.Time         `koanf:"until"`
+	// ExpectWithin is how long the drain may be silent; zero is for ever.
+	ExpectWithin time.Duration `koanf:"expect_within"`
 }
 
 // Join is how lines of one process become one event. Either it is a preset with
@@ -485,13 +487,40 @@ type Inspector struct {
 
 // Telemetry is what Drainline tells of itself.
 type Telemetry struct {
-	Logs Logs `koanf:"logs"`
+	Traces  Traces  `koanf:"traces"`
+	Metrics Metrics `koanf:"metrics"`
+	Logs    Logs    `koanf:"logs"`
+	Ledger  Ledger  `koanf:"ledger"`
+}
+
+// Traces follow requests through the services.
+type Traces struct {
+	// OTLP is where they are sent, as a URL: http and https for OTLP over HTTP, grpc and
+	// grpcs for gRPC. Empty leaves it to OTEL_*, and without that none are made.
+	OTLP string `koanf:"otlp"`
+	// Sample is the part of requests that begin a trace, in percent.
+	Sample float64 `koanf:"sample"`
+	// Field is the indexed field that events of traced requests get; empty for none.
+	Field string `koanf:"field"`
+}
+
+// Metrics are pushed, beside being served to Prometheus.
+type Metrics struct {
+	OTLP     string        `koanf:"otlp"` // as Traces.OTLP
+	Interval time.Duration `koanf:"interval"`
 }
 
 // Logs shapes the program's own log.
 type Logs struct {
 	Level  string `koanf:"level"`
 	Format string `koanf:"format"`
+	OTLP   string `koanf:"otlp"` // as Traces.OTLP
+}
+
+// Ledger is the books: what became of every event.
+type Ledger struct {
+	// Keep is for how long.
+	Keep time.Duration `koanf:"keep"`
 }
 
 // Admin is the listener for health, metrics and profiles.

@@ -45,6 +45,29 @@ var inspectorKeys = []key{
 
 var telemetryKeys = []key{
 	{path: "telemetry", doc: "What Drainline tells of itself."},
+	{path: "telemetry.traces", doc: "One trace follows a request from the door to Splunk (OpenTelemetry)."},
+	{
+		path: "telemetry.traces.otlp", kind: optional(otlpURL()), restart: true, example: "http://127.0.0.1:4318",
+		doc: "Where spans are sent. Without it, the standard OTEL_* variables say where, and without those no spans are made. " +
+			"OTEL_EXPORTER_OTLP_HEADERS and OTEL_EXPORTER_OTLP_CERTIFICATE count in both cases.",
+	},
+	{
+		path: "telemetry.traces.sample", kind: percentage(), def: "1", restart: true,
+		doc: "How many of the requests that bring no decision of their own begin a trace, in percent. OTEL_TRACES_SAMPLER comes before it.",
+	},
+	{
+		path: "telemetry.traces.field", kind: optional(text("1 to 64 letters, digits and _.:-", fieldName.MatchString)), example: "trace_id",
+		doc: "An indexed field that events of traced requests get, with the id of their trace. Without it there is none.",
+	},
+	{path: "telemetry.metrics", doc: "Prometheus finds metrics at admin.listen, path /metrics. They can be pushed as well."},
+	{
+		path: "telemetry.metrics.otlp", kind: optional(otlpURL()), restart: true, example: "http://127.0.0.1:4318",
+		doc: "Where metrics are sent, as telemetry.traces.otlp.",
+	},
+	{
+		path: "telemetry.metrics.interval", kind: duration(time.Second, time.Hour), def: "1m", restart: true,
+		doc: "How often they are sent.",
+	},
 	{path: "telemetry.logs", doc: "Drainline's own log, on standard error."},
 	{
 		path: "telemetry.logs.level", kind: choice("debug", "info", "warn", "error"), def: "info",
@@ -53,6 +76,15 @@ var telemetryKeys = []key{
 	{
 		path: "telemetry.logs.format", kind: choice("text", "json"), def: "text", restart: true,
 		doc: "How a record is written.",
+	},
+	{
+		path: "telemetry.logs.otlp", kind: optional(otlpURL()), restart: true, example: "http://127.0.0.1:4318",
+		doc: "Where its records are sent as well, as telemetry.traces.otlp.",
+	},
+	{path: "telemetry.ledger", doc: "The books of what became of every event, by hour: `drainline ledger` shows them."},
+	{
+		path: "telemetry.ledger.keep", kind: duration(day, maxKeep), def: "720h",
+		doc: "For how long they are kept.",
 	},
 }
 
@@ -101,6 +133,9 @@ func clientTLS(section, doc string) []key {
 }
 
 const (
+	day = 24 * time.Hour
+	// maxKeep is more than anybody asks the books about.
+	maxKeep   = 366 * day
 	maxWait   = 10 * time.Minute
 	minStream = Bytes(1 << 20)
 	maxStream = Bytes(1 << 49)

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 const drains = "drains"
 
 var drainKeys = []key{
@@ -61,4 +63,11 @@ var drainKeys = []key{
 		path: drains + "[].until", kind: timestamp(),
 		doc: "The first time of events that are not shipped any more, later than from. What comes then is counted.",
 	},
+	{
+		path: drains + "[].expect_within", kind: durationOrZero(time.Minute, maxExpect),
+		doc: "How long the drain may be silent before `drainline status` and the metrics say so. 0 is for ever.", example: "15m",
+	},
 }
+
+// maxExpect is no longer than the ledger is kept by default.
+const maxExpect = 30 * day

@@ -82,6 +82,28 @@ func numberOrZero(least, most int) kind {
 	}
 }
 
+// percentage is a number from 0 to 100.
+func percentage() kind {
+	return kind{rule: "a number from 0 to 100", parse: func(raw any) (any, bool) {
+		var n float64
+		switch v := raw.(type) {
+		case int:
+			n = float64(v)
+		case float64:
+			n = v
+		case string:
+			parsed, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				return n, false
+			}
+			n = parsed
+		default:
+			return n, false
+		}
+		return n, 0 <= n && n <= 100
+	}}
+}
+
 func oneOf(numbers ...int) kind {
 	words := make([]string, len(numbers))
 	for i, n := range numbers {

@@ -97,8 +97,11 @@ func TestDefaults(t *testing.T) {
 			TLS:    config.ClientTLS{MinVersion: "1.2"},
 		}},
 		Inspector: config.Inspector{Listen: "127.0.0.1:8089", MaxEvents: 10000},
-		Telemetry: config.Telemetry{Logs: config.Logs{Level: "info", Format: "text"}},
-		Admin:     config.Admin{Listen: "127.0.0.1:9600"},
+		Telemetry: config.Telemetry{
+			Traces: config.Traces{Sample: 1}, Metrics: config.Metrics{Interval: time.Minute},
+			Logs: config.Logs{Level: "info", Format: "text"}, Ledger: config.Ledger{Keep: 30 * 24 * time.Hour},
+		},
+		Admin: config.Admin{Listen: "127.0.0.1:9600"},
 	}
 	if diff := cmp.Diff(want, load(t, config.Loader{Environ: splunk})); diff != "" {
 		t.Errorf("defaults (- wanted, + loaded):\n%s", diff)

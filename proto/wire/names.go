@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // Durable consumers. All instances of a service share one; add an instance and
 // the work spreads.
@@ -99,3 +102,24 @@ func (n Names) AckIDSubject(channel ID) string { return n.Prefix + ".ackids." + 
 
 // AckIDSubjects matches every counter.
 func (n Names) AckIDSubjects() string { return n.Prefix + ".ackids.>" }
+
+// LedgerStream keeps the books, a message for each hour, stage and instance.
+func (n Names) LedgerStream() string { return n.Prefix + "_ledger" }
+
+// LedgerSubject is where an instance of a stage keeps its books of one hour, of which
+// there are several where they have more rows than a message has room for.
+func (n Names) LedgerSubject(hour time.Time, stage, instance string, part int) string {
+	return n.Prefix + ".ledger." + hour.UTC().Format("2006010215") + "." + stage + "." + instance + "." + strconv.Itoa(part)
+}
+
+// LedgerSubjects matches all books.
+func (n Names) LedgerSubjects() string { return n.Prefix + ".ledger.>" }
+
+// AuditStream keeps what operators did.
+func (n Names) AuditStream() string { return n.Prefix + "_audit" }
+
+// AuditSubject is where it is told.
+func (n Names) AuditSubject() string { return n.Prefix + ".audit" }
+
+// StatusSubject is where every instance of every service answers how it is.
+func (n Names) StatusSubject() string { return n.Prefix + ".status" }

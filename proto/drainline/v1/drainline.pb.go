@@ -244,6 +244,93 @@ func (Content) EnumDescriptor() ([]byte, []int) {
 	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{3}
 }
 
+// Booking is what became of events. For each input and destination
+// accepted + split = merged + filtered + dead + dropped + delivered + what waits.
+type Booking int32
+
+const (
+	Booking_BOOKING_UNSPECIFIED Booking = 0
+	// Frames, envelopes and lines that transform took from blocks.
+	Booking_BOOKING_ACCEPTED Booking = 1
+	// Recognised by ingest as sent before: not accepted.
+	Booking_BOOKING_DUPLICATE Booking = 2
+	// Lines that became part of an event that another line began.
+	Booking_BOOKING_MERGED Booking = 3
+	// Events that were made in addition: elements of an array, metrics beside their line.
+	Booking_BOOKING_SPLIT Booking = 4
+	// By rule, route or a drain's time.
+	Booking_BOOKING_FILTERED Booking = 5
+	Booking_BOOKING_DEAD     Booking = 6
+	// By when_full.
+	Booking_BOOKING_DROPPED   Booking = 7
+	Booking_BOOKING_DELIVERED Booking = 8
+	// Of those accepted or delivered, how many came again and may have been counted before.
+	Booking_BOOKING_REDELIVERED Booking = 9
+	// Lost before they reached Drainline, as Logplex or log-shuttle says: not accepted.
+	Booking_BOOKING_LOST_UPSTREAM Booking = 10
+	// Of a row about a rule: events that it was applied to.
+	Booking_BOOKING_MATCHED Booking = 11
+)
+
+// Enum value maps for Booking.
+var (
+	Booking_name = map[int32]string{
+		0:  "BOOKING_UNSPECIFIED",
+		1:  "BOOKING_ACCEPTED",
+		2:  "BOOKING_DUPLICATE",
+		3:  "BOOKING_MERGED",
+		4:  "BOOKING_SPLIT",
+		5:  "BOOKING_FILTERED",
+		6:  "BOOKING_DEAD",
+		7:  "BOOKING_DROPPED",
+		8:  "BOOKING_DELIVERED",
+		9:  "BOOKING_REDELIVERED",
+		10: "BOOKING_LOST_UPSTREAM",
+		11: "BOOKING_MATCHED",
+	}
+	Booking_value = map[string]int32{
+		"BOOKING_UNSPECIFIED":   0,
+		"BOOKING_ACCEPTED":      1,
+		"BOOKING_DUPLICATE":     2,
+		"BOOKING_MERGED":        3,
+		"BOOKING_SPLIT":         4,
+		"BOOKING_FILTERED":      5,
+		"BOOKING_DEAD":          6,
+		"BOOKING_DROPPED":       7,
+		"BOOKING_DELIVERED":     8,
+		"BOOKING_REDELIVERED":   9,
+		"BOOKING_LOST_UPSTREAM": 10,
+		"BOOKING_MATCHED":       11,
+	}
+)
+
+func (x Booking) Enum() *Booking {
+	p := new(Booking)
+	*p = x
+	return p
+}
+
+func (x Booking) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Booking) Descriptor() protoreflect.EnumDescriptor {
+	return file_drainline_v1_drainline_proto_enumTypes[4].Descriptor()
+}
+
+func (Booking) Type() protoreflect.EnumType {
+	return &file_drainline_v1_drainline_proto_enumTypes[4]
+}
+
+func (x Booking) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Booking.Descriptor instead.
+func (Booking) EnumDescriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{4}
+}
+
 // RawBlock is what ingest stores in one publish: every request that was waiting.
 type RawBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1487,6 +1574,355 @@ func (x *DeadBlock) GetSubject() string {
 	return ""
 }
 
+// LedgerPage is the books of one instance of a stage for one hour: totals since the
+// instance began to keep that hour, so that a later page replaces an earlier one, and
+// pages of different instances add up.
+type LedgerPage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ingest, transform or shipper.
+	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	// Random, another one after each start.
+	Instance string `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	// When the hour begins, in seconds since 1970.
+	Hour          int64        `protobuf:"varint,3,opt,name=hour,proto3" json:"hour,omitempty"`
+	Rows          []*LedgerRow `protobuf:"bytes,4,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerPage) Reset() {
+	*x = LedgerPage{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerPage) ProtoMessage() {}
+
+func (x *LedgerPage) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerPage.ProtoReflect.Descriptor instead.
+func (*LedgerPage) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LedgerPage) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *LedgerPage) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *LedgerPage) GetHour() int64 {
+	if x != nil {
+		return x.Hour
+	}
+	return 0
+}
+
+func (x *LedgerPage) GetRows() []*LedgerRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// LedgerRow is what became of the events that have these names in common. A name that
+// the stage does not tell apart is empty.
+type LedgerRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The app that the events are of, or else their drain token, or else their credential.
+	Input      string `protobuf:"bytes,1,opt,name=input,proto3" json:"input,omitempty"`
+	Credential string `protobuf:"bytes,2,opt,name=credential,proto3" json:"credential,omitempty"`
+	// Empty for what concerns every destination.
+	Destination string `protobuf:"bytes,3,opt,name=destination,proto3" json:"destination,omitempty"`
+	Index       string `protobuf:"bytes,4,opt,name=index,proto3" json:"index,omitempty"`
+	Sourcetype  string `protobuf:"bytes,5,opt,name=sourcetype,proto3" json:"sourcetype,omitempty"`
+	// Of a row about a rule, which has nothing else.
+	Rule    string         `protobuf:"bytes,6,opt,name=rule,proto3" json:"rule,omitempty"`
+	Entries []*LedgerEntry `protobuf:"bytes,7,rep,name=entries,proto3" json:"entries,omitempty"`
+	// When the latest of them was received, nanoseconds since 1970.
+	LastNs        int64 `protobuf:"varint,8,opt,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerRow) Reset() {
+	*x = LedgerRow{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerRow) ProtoMessage() {}
+
+func (x *LedgerRow) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerRow.ProtoReflect.Descriptor instead.
+func (*LedgerRow) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LedgerRow) GetInput() string {
+	if x != nil {
+		return x.Input
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetCredential() string {
+	if x != nil {
+		return x.Credential
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetIndex() string {
+	if x != nil {
+		return x.Index
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetSourcetype() string {
+	if x != nil {
+		return x.Sourcetype
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *LedgerRow) GetEntries() []*LedgerEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *LedgerRow) GetLastNs() int64 {
+	if x != nil {
+		return x.LastNs
+	}
+	return 0
+}
+
+// LedgerEntry is how many events, of how many bytes of license (the length of what
+// Splunk keeps as _raw).
+type LedgerEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Booking       Booking                `protobuf:"varint,1,opt,name=booking,proto3,enum=drainline.v1.Booking" json:"booking,omitempty"`
+	Events        int64                  `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerEntry) Reset() {
+	*x = LedgerEntry{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerEntry) ProtoMessage() {}
+
+func (x *LedgerEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerEntry.ProtoReflect.Descriptor instead.
+func (*LedgerEntry) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LedgerEntry) GetBooking() Booking {
+	if x != nil {
+		return x.Booking
+	}
+	return Booking_BOOKING_UNSPECIFIED
+}
+
+func (x *LedgerEntry) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *LedgerEntry) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// AuditRecord is what somebody did to data or topology.
+type AuditRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	AtNs  int64                  `protobuf:"varint,1,opt,name=at_ns,json=atNs,proto3" json:"at_ns,omitempty"`
+	// tap, dead show, dead replay, dead purge, streams apply or reload.
+	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// The NATS user, and who ran the command where.
+	User     string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Operator string `protobuf:"bytes,4,opt,name=operator,proto3" json:"operator,omitempty"`
+	// What it was limited to, as it was typed.
+	Filter string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	// How many events, letters or streams it concerned.
+	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	// Of the configuration that was in force.
+	Configuration string `protobuf:"bytes,7,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	// What went wrong, empty if nothing did.
+	Error         string `protobuf:"bytes,8,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditRecord) Reset() {
+	*x = AuditRecord{}
+	mi := &file_drainline_v1_drainline_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditRecord) ProtoMessage() {}
+
+func (x *AuditRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_drainline_v1_drainline_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
+func (*AuditRecord) Descriptor() ([]byte, []int) {
+	return file_drainline_v1_drainline_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AuditRecord) GetAtNs() int64 {
+	if x != nil {
+		return x.AtNs
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetConfiguration() string {
+	if x != nil {
+		return x.Configuration
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 var File_drainline_v1_drainline_proto protoreflect.FileDescriptor
 
 const file_drainline_v1_drainline_proto_rawDesc = "" +
@@ -1622,7 +2058,39 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x05trace\x18\n" +
 	" \x01(\v2\x13.drainline.v1.TraceR\x05trace\x12 \n" +
 	"\vdestination\x18\v \x01(\tR\vdestination\x12\x18\n" +
-	"\asubject\x18\f \x01(\tR\asubject*h\n" +
+	"\asubject\x18\f \x01(\tR\asubject\"\x7f\n" +
+	"\n" +
+	"LedgerPage\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\x12\x12\n" +
+	"\x04hour\x18\x03 \x01(\x03R\x04hour\x12+\n" +
+	"\x04rows\x18\x04 \x03(\v2\x17.drainline.v1.LedgerRowR\x04rows\"\xfb\x01\n" +
+	"\tLedgerRow\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\tR\x05input\x12\x1e\n" +
+	"\n" +
+	"credential\x18\x02 \x01(\tR\n" +
+	"credential\x12 \n" +
+	"\vdestination\x18\x03 \x01(\tR\vdestination\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\tR\x05index\x12\x1e\n" +
+	"\n" +
+	"sourcetype\x18\x05 \x01(\tR\n" +
+	"sourcetype\x12\x12\n" +
+	"\x04rule\x18\x06 \x01(\tR\x04rule\x123\n" +
+	"\aentries\x18\a \x03(\v2\x19.drainline.v1.LedgerEntryR\aentries\x12\x17\n" +
+	"\alast_ns\x18\b \x01(\x03R\x06lastNs\"l\n" +
+	"\vLedgerEntry\x12/\n" +
+	"\abooking\x18\x01 \x01(\x0e2\x15.drainline.v1.BookingR\abooking\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x03R\x06events\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\xd4\x01\n" +
+	"\vAuditRecord\x12\x13\n" +
+	"\x05at_ns\x18\x01 \x01(\x03R\x04atNs\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x1a\n" +
+	"\boperator\x18\x04 \x01(\tR\boperator\x12\x16\n" +
+	"\x06filter\x18\x05 \x01(\tR\x06filter\x12\x14\n" +
+	"\x05count\x18\x06 \x01(\x03R\x05count\x12$\n" +
+	"\rconfiguration\x18\a \x01(\tR\rconfiguration\x12\x14\n" +
+	"\x05error\x18\b \x01(\tR\x05error*h\n" +
 	"\x0eStructuredData\x12\x1f\n" +
 	"\x1bSTRUCTURED_DATA_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15STRUCTURED_DATA_NEVER\x10\x01\x12\x1a\n" +
@@ -1641,7 +2109,21 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x13CONTENT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCONTENT_PAYLOAD\x10\x01\x12\x15\n" +
 	"\x11CONTENT_RAW_BLOCK\x10\x02\x12\x17\n" +
-	"\x13CONTENT_EVENT_BATCH\x10\x03B?Z=github.com/drainline/drainline/proto/drainline/v1;drainlinev1b\x06proto3"
+	"\x13CONTENT_EVENT_BATCH\x10\x03*\x93\x02\n" +
+	"\aBooking\x12\x17\n" +
+	"\x13BOOKING_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10BOOKING_ACCEPTED\x10\x01\x12\x15\n" +
+	"\x11BOOKING_DUPLICATE\x10\x02\x12\x12\n" +
+	"\x0eBOOKING_MERGED\x10\x03\x12\x11\n" +
+	"\rBOOKING_SPLIT\x10\x04\x12\x14\n" +
+	"\x10BOOKING_FILTERED\x10\x05\x12\x10\n" +
+	"\fBOOKING_DEAD\x10\x06\x12\x13\n" +
+	"\x0fBOOKING_DROPPED\x10\a\x12\x15\n" +
+	"\x11BOOKING_DELIVERED\x10\b\x12\x17\n" +
+	"\x13BOOKING_REDELIVERED\x10\t\x12\x19\n" +
+	"\x15BOOKING_LOST_UPSTREAM\x10\n" +
+	"\x12\x13\n" +
+	"\x0fBOOKING_MATCHED\x10\vB?Z=github.com/drainline/drainline/proto/drainline/v1;drainlinev1b\x06proto3"
 
 var (
 	file_drainline_v1_drainline_proto_rawDescOnce sync.Once
@@ -1655,54 +2137,62 @@ func file_drainline_v1_drainline_proto_rawDescGZIP() []byte {
 	return file_drainline_v1_drainline_proto_rawDescData
 }
 
-var file_drainline_v1_drainline_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_drainline_v1_drainline_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_drainline_v1_drainline_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_drainline_v1_drainline_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_drainline_v1_drainline_proto_goTypes = []any{
 	(StructuredData)(0), // 0: drainline.v1.StructuredData
 	(Door)(0),           // 1: drainline.v1.Door
 	(Encoding)(0),       // 2: drainline.v1.Encoding
 	(Content)(0),        // 3: drainline.v1.Content
-	(*RawBlock)(nil),    // 4: drainline.v1.RawBlock
-	(*Request)(nil),     // 5: drainline.v1.Request
-	(*Defaults)(nil),    // 6: drainline.v1.Defaults
-	(*Ack)(nil),         // 7: drainline.v1.Ack
-	(*AckNote)(nil),     // 8: drainline.v1.AckNote
-	(*Routed)(nil),      // 9: drainline.v1.Routed
-	(*Facts)(nil),       // 10: drainline.v1.Facts
-	(*Trace)(nil),       // 11: drainline.v1.Trace
-	(*EventBatch)(nil),  // 12: drainline.v1.EventBatch
-	(*Origin)(nil),      // 13: drainline.v1.Origin
-	(*Event)(nil),       // 14: drainline.v1.Event
-	(*Field)(nil),       // 15: drainline.v1.Field
-	(*DeadBlock)(nil),   // 16: drainline.v1.DeadBlock
-	nil,                 // 17: drainline.v1.Request.QueryEntry
+	(Booking)(0),        // 4: drainline.v1.Booking
+	(*RawBlock)(nil),    // 5: drainline.v1.RawBlock
+	(*Request)(nil),     // 6: drainline.v1.Request
+	(*Defaults)(nil),    // 7: drainline.v1.Defaults
+	(*Ack)(nil),         // 8: drainline.v1.Ack
+	(*AckNote)(nil),     // 9: drainline.v1.AckNote
+	(*Routed)(nil),      // 10: drainline.v1.Routed
+	(*Facts)(nil),       // 11: drainline.v1.Facts
+	(*Trace)(nil),       // 12: drainline.v1.Trace
+	(*EventBatch)(nil),  // 13: drainline.v1.EventBatch
+	(*Origin)(nil),      // 14: drainline.v1.Origin
+	(*Event)(nil),       // 15: drainline.v1.Event
+	(*Field)(nil),       // 16: drainline.v1.Field
+	(*DeadBlock)(nil),   // 17: drainline.v1.DeadBlock
+	(*LedgerPage)(nil),  // 18: drainline.v1.LedgerPage
+	(*LedgerRow)(nil),   // 19: drainline.v1.LedgerRow
+	(*LedgerEntry)(nil), // 20: drainline.v1.LedgerEntry
+	(*AuditRecord)(nil), // 21: drainline.v1.AuditRecord
+	nil,                 // 22: drainline.v1.Request.QueryEntry
 }
 var file_drainline_v1_drainline_proto_depIdxs = []int32{
-	5,  // 0: drainline.v1.RawBlock.requests:type_name -> drainline.v1.Request
+	6,  // 0: drainline.v1.RawBlock.requests:type_name -> drainline.v1.Request
 	1,  // 1: drainline.v1.Request.door:type_name -> drainline.v1.Door
-	10, // 2: drainline.v1.Request.facts:type_name -> drainline.v1.Facts
-	17, // 3: drainline.v1.Request.query:type_name -> drainline.v1.Request.QueryEntry
-	11, // 4: drainline.v1.Request.trace:type_name -> drainline.v1.Trace
+	11, // 2: drainline.v1.Request.facts:type_name -> drainline.v1.Facts
+	22, // 3: drainline.v1.Request.query:type_name -> drainline.v1.Request.QueryEntry
+	12, // 4: drainline.v1.Request.trace:type_name -> drainline.v1.Trace
 	2,  // 5: drainline.v1.Request.encoding:type_name -> drainline.v1.Encoding
-	6,  // 6: drainline.v1.Request.defaults:type_name -> drainline.v1.Defaults
-	7,  // 7: drainline.v1.Request.ack:type_name -> drainline.v1.Ack
-	15, // 8: drainline.v1.Defaults.fields:type_name -> drainline.v1.Field
-	9,  // 9: drainline.v1.AckNote.routed:type_name -> drainline.v1.Routed
-	7,  // 10: drainline.v1.AckNote.reported:type_name -> drainline.v1.Ack
-	7,  // 11: drainline.v1.Routed.ack:type_name -> drainline.v1.Ack
+	7,  // 6: drainline.v1.Request.defaults:type_name -> drainline.v1.Defaults
+	8,  // 7: drainline.v1.Request.ack:type_name -> drainline.v1.Ack
+	16, // 8: drainline.v1.Defaults.fields:type_name -> drainline.v1.Field
+	10, // 9: drainline.v1.AckNote.routed:type_name -> drainline.v1.Routed
+	8,  // 10: drainline.v1.AckNote.reported:type_name -> drainline.v1.Ack
+	8,  // 11: drainline.v1.Routed.ack:type_name -> drainline.v1.Ack
 	0,  // 12: drainline.v1.Facts.structured_data:type_name -> drainline.v1.StructuredData
-	13, // 13: drainline.v1.EventBatch.origins:type_name -> drainline.v1.Origin
-	14, // 14: drainline.v1.EventBatch.events:type_name -> drainline.v1.Event
+	14, // 13: drainline.v1.EventBatch.origins:type_name -> drainline.v1.Origin
+	15, // 14: drainline.v1.EventBatch.events:type_name -> drainline.v1.Event
 	1,  // 15: drainline.v1.Origin.door:type_name -> drainline.v1.Door
-	11, // 16: drainline.v1.Origin.trace:type_name -> drainline.v1.Trace
-	15, // 17: drainline.v1.Event.fields:type_name -> drainline.v1.Field
+	12, // 16: drainline.v1.Origin.trace:type_name -> drainline.v1.Trace
+	16, // 17: drainline.v1.Event.fields:type_name -> drainline.v1.Field
 	3,  // 18: drainline.v1.DeadBlock.content:type_name -> drainline.v1.Content
-	11, // 19: drainline.v1.DeadBlock.trace:type_name -> drainline.v1.Trace
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	12, // 19: drainline.v1.DeadBlock.trace:type_name -> drainline.v1.Trace
+	19, // 20: drainline.v1.LedgerPage.rows:type_name -> drainline.v1.LedgerRow
+	20, // 21: drainline.v1.LedgerRow.entries:type_name -> drainline.v1.LedgerEntry
+	4,  // 22: drainline.v1.LedgerEntry.booking:type_name -> drainline.v1.Booking
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_drainline_v1_drainline_proto_init() }
@@ -1715,8 +2205,8 @@ func file_drainline_v1_drainline_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_drainline_v1_drainline_proto_rawDesc), len(file_drainline_v1_drainline_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   14,
+			NumEnums:      5,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

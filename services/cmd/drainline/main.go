@@ -25,7 +25,8 @@ everything in one process; ingest, transform and shipper run apart on a NATS ser
 	root.AddCommand(
 		runCommand(), demoCommand(),
 		ingest.Command(), transform.Command(), shipper.Command(), inspector.Command(),
-		statusCommand(), sendCommand(), testCommand(), configCommand(), drainsCommand(), versionCommand(),
+		statusCommand(), topCommand(), tapCommand(), deadCommand(), ledgerCommand(), doctorCommand(), streamsCommand(), auditCommand(),
+		sendCommand(), testCommand(), configCommand(), drainsCommand(), versionCommand(),
 	)
 	app.Main(root)
 }

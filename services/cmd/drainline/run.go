@@ -92,7 +92,7 @@ func startEmbedded(ctx context.Context, p *app.Process) (embedded app.Embedded, 
 		return nil, nil, "", nil
 	}
 	server, err := natsd.Start(ctx, natsd.Options{
-		Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always", Listen: c.Embedded.Listen,
+		Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always", Listen: c.Embedded.Listen, Socket: true,
 		MaxBytes: int64(c.Embedded.MaxBytes), Log: p.Log,
 	})
 	if err != nil {

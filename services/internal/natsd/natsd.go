@@ -43,6 +43,8 @@ type Options struct {
 	SyncAlways bool
 	// Listen is the host:port for other processes; empty serves this one only.
 	Listen string
+	// Socket lets other processes of the same user in by the data directory (see Socket).
+	Socket bool
 	// MaxBytes bounds Capacity; 0 leaves it to the disk.
 	MaxBytes int64
 	Log      *slog.Logger
@@ -70,6 +72,7 @@ type Server struct {
 	closing     chan struct{} // closed by Shutdown
 	writeFailed chan struct{} // wakes the guard
 	once        sync.Once
+	socket      *socket // nil without Options.Socket
 
 	mu      sync.Mutex
 	current *instance     // nil while there is none
@@ -110,6 +113,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.abandon(startCtx))
+	}
+	if o.Socket {
+		if s.socket, err = s.listenSocket(ctx); err != nil {
+			s.halt()
+			return nil, errors.Join(err, s.abandon(startCtx))
+		}
 	}
 	guardCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -179,6 +188,11 @@ func (s *Server) Shutdown() {
 		<-s.guarded
 		s.halt()
 		s.setTrouble(errShutDown)
+		if s.socket != nil {
+			if err := s.socket.close(); err != nil {
+				s.opts.Log.Warn("the operator's socket is not closed", "err", err)
+			}
+		}
 		if err := s.release(); err != nil {
 			s.opts.Log.Error("data directory is not unlocked", "err", err)
 		}

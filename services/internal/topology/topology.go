@@ -25,6 +25,7 @@ const (
 	rawShare    = 20
 	deadShare   = 5
 	ackShare    = 1
+	ledgerShare = 1
 	ackIDsMost  = 5 // fewer when there are fewer channels
 )
 
@@ -39,6 +40,14 @@ const (
 // maxAcks bounds what is told of HEC's acknowledgement, in bytes: of some 500,000
 // requests.
 const maxAcks = 128 << 20
+
+// Bounds of what is kept about the events and the operators, in bytes: of a few years of
+// small books, and of some 100,000 commands.
+const (
+	maxLedger = 256 << 20
+	maxAudit  = 16 << 20
+	auditAge  = 90 * 24 * time.Hour
+)
 
 // counterBytes is what the counter of one channel takes in a file of JetStream's,
 // beside the prefix, with up to 18 digits.
@@ -95,6 +104,8 @@ func New(c *config.Config, capacity int64) Plan {
 	dead.MaxAge = c.Bus.Dead.MaxAge
 	dead.Duplicates = min(wire.EventsDedupWindow, c.Bus.Dead.MaxAge)
 	p.Streams = append(p.Streams, Stream{Config: dead}, Stream{Config: suspects(names, c.Bus.Replicas)})
+	room := max(min(share(0, ledgerShare, 1, maxLedger), maxLedger), wire.ServerPayload)
+	p.Streams = append(p.Streams, Stream{Config: ledger(names, c, room)}, Stream{Config: audit(names, c.Bus.Replicas, min(room, maxAudit))})
 	if Acknowledges(c) {
 		room := max(min(share(0, ackShare, 1, maxAcks), maxAcks), wire.ServerPayload)
 		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, ackIDRoom(c, capacity))})
@@ -189,6 +200,21 @@ func suspects(names wire.Names, replicas int) jetstream.StreamConfig {
 	s := stream(names.SuspectStream(), names.SuspectSubjects(), replicas, suspectsBytes)
 	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
 	s.MaxMsgsPerSubject, s.MaxAge, s.Duplicates = 1, suspectsAge, wire.RawDedupWindow
+	return s
+}
+
+// ledger keeps the last books that an instance wrote for an hour.
+func ledger(names wire.Names, c *config.Config, room int64) jetstream.StreamConfig {
+	s := stream(names.LedgerStream(), names.LedgerSubjects(), c.Bus.Replicas, room)
+	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
+	s.MaxMsgsPerSubject, s.MaxAge, s.Duplicates = 1, c.Telemetry.Ledger.Keep, wire.RawDedupWindow
+	return s
+}
+
+func audit(names wire.Names, replicas int, room int64) jetstream.StreamConfig {
+	s := stream(names.AuditStream(), names.AuditSubject(), replicas, room)
+	s.Retention, s.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
+	s.MaxAge, s.Duplicates = auditAge, wire.RawDedupWindow
 	return s
 }
 
@@ -352,12 +378,12 @@ type Holding struct {
 }
 
 // Holdings says what the planned streams hold of logs. Notes on suspects and on
-// acknowledgement are none.
+// acknowledgement are none, nor are books and records.
 func (p Plan) Holdings(ctx context.Context, c *bus.Conn) ([]Holding, error) {
 	holdings := make([]Holding, 0, len(p.Streams))
 	for _, planned := range p.Streams {
 		switch planned.Config.Name {
-		case c.Names().SuspectStream(), c.Names().AckStream(), c.Names().AckIDStream():
+		case c.Names().SuspectStream(), c.Names().AckStream(), c.Names().AckIDStream(), c.Names().LedgerStream(), c.Names().AuditStream():
 			continue
 		}
 		s, err := c.JetStream().Stream(ctx, planned.Config.Name)
