@@ -39,6 +39,7 @@ func configured() *config.Config {
 			Raw:  config.RawStream{Shards: 2},
 			Dead: config.DeadStream{MaxAge: 14 * 24 * time.Hour},
 		},
+		Telemetry: config.Telemetry{Ledger: config.Ledger{Keep: 400 * 24 * time.Hour}},
 		Destinations: map[string]config.Destination{"splunk": {}, "archive": {}},
 	}
 }
@@ -123,63 +124,63 @@ func TestNewSharesTheRoom(t *testing.T) {
 	}{
 		{"embedded", configured(), 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
-			"p_dead": 5 * gib, "p_suspects": mib,
+			"p_dead": 5 * gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"external", configured(), 0, map[string]int64{
 			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib / 10, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"configured", own, 100 * gib, map[string]int64{
 			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": mib, "p_events_archive": 30 * gib, "p_events_splunk": 7 * mib,
-			"p_dead": 6 * mib, "p_suspects": mib,
+			"p_dead": 6 * mib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"room for a message", tiny, 0, map[string]int64{
 			"p_raw_s0": mib, "p_raw_s1": mib, "p_raw_o0": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"joining", joining(), 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 20 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
-			"p_dead": 5 * gib, "p_suspects": mib,
+			"p_dead": 5 * gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"joining, external", joining(), 0, map[string]int64{
 			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"joining, configured", ownJoining, 0, map[string]int64{
 			"p_raw_s0": 5 * mib / 2, "p_raw_s1": 5 * mib / 2, "p_raw_o0": 5 * mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"joining, room for a message", tinyJoining, 0, map[string]int64{
 			"p_raw_s0": mib, "p_raw_s1": mib, "p_raw_o0": mib, "p_raw_o1": mib, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"many ordered shards", many, 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": gib / 2, "p_raw_o1": gib / 2, "p_raw_o2": gib / 2, "p_raw_o3": gib / 2,
-			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib,
+			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"many ordered shards, joining", manyJoining, 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 5 * gib, "p_raw_o1": 5 * gib, "p_raw_o2": 5 * gib, "p_raw_o3": 5 * gib,
-			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib,
+			"p_events_archive": 30 * gib, "p_events_splunk": 30 * gib, "p_dead": 5 * gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib,
 		}},
 		{"no acknowledgement", plain, 100 * mib, map[string]int64{
 			"p_raw_s0": 10 * mib, "p_raw_s1": 10 * mib, "p_raw_o0": 2 * mib, "p_events_archive": 30 * mib, "p_events_splunk": 30 * mib,
-			"p_dead": 5 * mib, "p_suspects": mib,
+			"p_dead": 5 * mib, "p_suspects": mib, "p_ledger": mib, "p_audit": mib,
 		}},
 		{"acknowledgement", acknowledging(), 1000 * mib, map[string]int64{
 			"p_raw_s0": 100 * mib, "p_raw_s1": 100 * mib, "p_raw_o0": 20 * mib, "p_events_archive": 300 * mib, "p_events_splunk": 300 * mib,
-			"p_dead": 50 * mib, "p_suspects": mib, "p_acks": 10 * mib, "p_ackids": 50 * mib,
+			"p_dead": 50 * mib, "p_suspects": mib, "p_ledger": 10 * mib, "p_audit": 10 * mib, "p_acks": 10 * mib, "p_ackids": 50 * mib,
 		}},
 		{"acknowledgement, little room", acknowledging(), 40 * mib, map[string]int64{
 			"p_raw_s0": 4 * mib, "p_raw_s1": 4 * mib, "p_raw_o0": mib, "p_events_archive": 12 * mib, "p_events_splunk": 12 * mib,
-			"p_dead": 2 * mib, "p_suspects": mib, "p_acks": mib, "p_ackids": 2 * mib,
+			"p_dead": 2 * mib, "p_suspects": mib, "p_ledger": mib, "p_audit": mib, "p_acks": mib, "p_ackids": 2 * mib,
 		}},
 		{"acknowledgement, few channels", few, 100 * gib, map[string]int64{
 			"p_raw_s0": 10 * gib, "p_raw_s1": 10 * gib, "p_raw_o0": 2 * gib, "p_events_archive": 30 * gib, "p_events_splunk": 30 * gib,
-			"p_dead": 5 * gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": mib,
+			"p_dead": 5 * gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib, "p_acks": 128 * mib, "p_ackids": mib,
 		}},
 		{"acknowledgement, external", acknowledging(), 0, map[string]int64{
 			"p_raw_s0": 2 * gib, "p_raw_s1": 2 * gib, "p_raw_o0": 4 * gib / 10, "p_events_archive": 16 * gib, "p_events_splunk": 16 * gib,
-			"p_dead": gib, "p_suspects": mib, "p_acks": 128 * mib, "p_ackids": 131_000_000,
+			"p_dead": gib, "p_suspects": mib, "p_ledger": 256 * mib, "p_audit": 16 * mib, "p_acks": 128 * mib, "p_ackids": 131_000_000,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -214,6 +215,8 @@ var contract = map[string]want{
 	"p_events_splunk":  {"p.events.splunk", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 0, 30 * time.Minute, -1, "shipper"},
 	"p_dead":           {"p.dead.>", jetstream.LimitsPolicy, jetstream.DiscardNew, 14 * 24 * time.Hour, 30 * time.Minute, -1, ""},
 	"p_suspects":       {"p.suspects.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 24 * time.Hour, 2 * time.Minute, 1, ""},
+	"p_ledger":         {"p.ledger.>", jetstream.LimitsPolicy, jetstream.DiscardOld, 400 * 24 * time.Hour, 2 * time.Minute, 1, ""},
+	"p_audit":          {"p.audit", jetstream.LimitsPolicy, jetstream.DiscardOld, 90 * 24 * time.Hour, 2 * time.Minute, -1, ""},
 }
 
 // ackContract is what acknowledgement adds.
@@ -464,10 +467,10 @@ func TestEnsureCreatesWhatIsMissing(t *testing.T) {
 func TestEnsureTogether(t *testing.T) {
 	t.Parallel()
 	c := configured()
-	c.Bus.Raw = config.RawStream{Shards: 1, MaxBytes: 20 * gib}
-	c.Destinations = map[string]config.Destination{"archive": {MaxBytes: gib}, "splunk": {MaxBytes: gib / 2}}
-	c.Bus.Dead.MaxBytes = gib / 4
-	// Each stream is larger than all behind it: once it is there, nowhere is room for two.
+	c.Bus.Raw = config.RawStream{Shards: 1, MaxBytes: 40 * gib}
+	c.Destinations = map[string]config.Destination{"archive": {MaxBytes: 2 * gib}, "splunk": {MaxBytes: gib}}
+	c.Bus.Dead.MaxBytes = gib / 2
+	// Each stream of logs is larger than all behind it: once it is there, nowhere is room for two.
 	plan := topology.New(c, 0)
 	var room int64
 	for _, s := range plan.Streams {
