@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -21,6 +19,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // What is sent: events, lines and metric events of two measurements each. Events and
@@ -203,7 +203,7 @@ var factoryMu sync.Mutex
 func receive(t *testing.T, ack bool) *peer {
 	t.Helper()
 	p := &peer{}
-	address := freeAddress(t)
+	address := port.Free(t)
 	p.url = "http://" + address
 	factory := splunkhecreceiver.NewFactory()
 	config, ok := factory.CreateDefaultConfig().(*splunkhecreceiver.Config)
@@ -237,26 +237,6 @@ func receive(t *testing.T, ack bool) *peer {
 		}
 	})
 	return p
-}
-
-// freeAddress is a loopback address below the ports that the kernel gives to
-// clients: the receiver does not tell which one it has taken.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	const lowest, ports, tries = 10_000, 20_000, 100
-	for range tries {
-		address := fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(ports))
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return address
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // acknowledge is the extension that keeps acknowledgements.

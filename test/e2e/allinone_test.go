@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // Everything in one process, with nothing set but where Splunk is (and ports,
@@ -17,7 +19,7 @@ func TestAllInOne(t *testing.T) {
 		program: "drainline", args: []string{"run"}, dir: dir, graceful: true,
 		env: []string{
 			"SPLUNK_HEC_URL=" + sim.url, "SPLUNK_HEC_TOKEN=" + splunkToken,
-			"PORT=" + strings.TrimPrefix(freeAddress(t), "127.0.0.1:"), "DRAINLINE_ADMIN__LISTEN=127.0.0.1:0",
+			"PORT=" + strings.TrimPrefix(port.Free(t), "127.0.0.1:"), "DRAINLINE_ADMIN__LISTEN=127.0.0.1:0",
 		},
 	}.start(t).ready()
 	made := func() string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/drainline/drainline/test/internal/port"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -32,7 +33,7 @@ type duo struct {
 
 func startDuo(t *testing.T, settings []string, others ...behaviour) *duo {
 	t.Helper()
-	address := freeAddress(t)
+	address := port.Free(t)
 	settings = append(append(settings, hecTokens()...), "bus.embedded.listen="+address)
 	d := &duo{healthy: behaviour{name: "healthy"}.serve(t)}
 	settings = append(settings, d.healthy.configuration()...)

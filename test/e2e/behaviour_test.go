@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"testing"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // Each behaviour of Splunk gets the same numbered events, at a destination of its own in
@@ -10,7 +12,7 @@ import (
 func TestBehaviours(t *testing.T) {
 	t.Parallel()
 	sites := []*site{}
-	address := freeAddress(t)
+	address := port.Free(t)
 	settings := append(hecTokens(), "bus.embedded.listen="+address)
 	for _, b := range behaviours() {
 		s := b.serve(t)

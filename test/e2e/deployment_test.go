@@ -1,6 +1,10 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/drainline/drainline/test/internal/port"
+)
 
 // deployment is a whole pipeline at work.
 type deployment struct {
@@ -17,7 +21,7 @@ func apart(t *testing.T, settings ...string) *deployment {
 	d := &deployment{t: t, splunk: startSplunk(t), processes: map[string]*process{}}
 	nats, url := startNATS(t, "")
 	d.processes["nats-server"] = nats
-	settings = append(settings, append(to(d.splunk.url), "bus.url="+url, "ingest.logplex.listen="+freeAddress(t))...)
+	settings = append(settings, append(to(d.splunk.url), "bus.url="+url, "ingest.logplex.listen="+port.Free(t))...)
 	for _, name := range []string{"shipper", "transform", "ingest"} {
 		d.processes[name] = service(t, name, settings...).start(t)
 	}
@@ -32,8 +36,8 @@ func apart(t *testing.T, settings ...string) *deployment {
 func together(t *testing.T, settings ...string) *deployment {
 	t.Helper()
 	d := &deployment{t: t, splunk: startSplunk(t)}
-	address := freeAddress(t)
-	settings = append(settings, append(to(d.splunk.url), "bus.embedded.listen="+address, "ingest.logplex.listen="+freeAddress(t))...)
+	address := port.Free(t)
+	settings = append(settings, append(to(d.splunk.url), "bus.embedded.listen="+address, "ingest.logplex.listen="+port.Free(t))...)
 	run := service(t, "drainline run", settings...).start(t).ready()
 	d.processes = map[string]*process{"drainline": run}
 	d.url, d.bus = run.drainURL(secret), lookAt(t, "nats://"+address)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drainline/drainline/test/internal/port"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -26,7 +27,7 @@ func TestDrains(t *testing.T) {
 	}
 	const shop = `- {token: ` + drainToken + `, app: shop, index: web, sourcetype: app:log, fields: {team: web}}`
 	write(shop)
-	admin := freeAddress(t)
+	admin := port.Free(t)
 	c := service(t, "drainline run", append(to(sim.url), "bus.url="+url, "admin.listen="+admin)...)
 	c.args = append(c.args, "--config", file)
 	run := c.start(t).ready()

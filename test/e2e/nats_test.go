@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // startNATS starts a NATS server that syncs every write, as one would beside
@@ -19,7 +21,7 @@ import (
 func startNATS(t *testing.T, more string) (p *process, url string) {
 	t.Helper()
 	dir := t.TempDir()
-	address, file := freeAddress(t), filepath.Join(dir, "nats.conf")
+	address, file := port.Free(t), filepath.Join(dir, "nats.conf")
 	content := fmt.Sprintf("listen: %q\njetstream {store_dir: %q, max_file_store: 1TB, sync_interval: always}\n%s\n", address, filepath.Join(dir, "data"), more)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // nginx is a proxy before ingest that notes how it answered.
@@ -36,7 +38,7 @@ func proxy(t *testing.T, drain string) *nginx {
 	dir := t.TempDir()
 	n := &nginx{statuses: filepath.Join(dir, "statuses")}
 	upstream := target.Host
-	target.Host = freeAddress(t)
+	target.Host = port.Free(t)
 	n.url = target.String()
 	file := filepath.Join(dir, "nginx.conf")
 	content := fmt.Sprintf(`

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drainline/drainline/test/internal/port"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -49,7 +50,7 @@ rules:
   - {name: secrets, redact: [bearer, {pattern: 'sk_live_\w+', with: '***'}]}
 `
 	write(rules)
-	admin := freeAddress(t)
+	admin := port.Free(t)
 	c := service(t, "drainline run", "bus.url="+url, "admin.listen="+admin)
 	c.args = append(c.args, "--config", file)
 	run := c.start(t).ready()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/drainline/drainline/test/internal/port"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -22,7 +23,7 @@ type splunkProcess struct {
 
 func startSplunk(t *testing.T) *splunkProcess {
 	t.Helper()
-	address, ids := freeAddress(t), filepath.Join(t.TempDir(), "indexed")
+	address, ids := port.Free(t), filepath.Join(t.TempDir(), "indexed")
 	p := command{
 		program: "splunk-sim", graceful: true,
 		args: []string{"-listen", address, "-token", splunkToken, "-ledger", ids, "-stats"},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/drainline/drainline/test/internal/port"
 )
 
 // What is wrong at start is said in one sentence, and in the exit code: 1 for
@@ -76,7 +78,7 @@ func TestStartFails(t *testing.T) {
 		}, failed},
 		{"NATS unreachable", func(t *testing.T) (command, []string) {
 			t.Helper()
-			url := "nats://" + freeAddress(t)
+			url := "nats://" + port.Free(t)
 			return service(t, "ingest", "bus.url="+url, "bus.connect_timeout=1s"), []string{"bus.url", url, "1s"}
 		}, failed},
 		{"NATS takes no blocks", func(t *testing.T) (command, []string) {

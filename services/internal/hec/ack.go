@@ -13,23 +13,9 @@ func ParseAckQuery(body []byte, most int) ([]uint64, *RefusedError) {
 	refuse := func(reason string) ([]uint64, *RefusedError) {
 		return nil, &RefusedError{Code: InvalidDataFormat, Event: -1, Reason: reason}
 	}
-	start := skipSpace(body, 0)
-	if start == len(body) || body[start] != '{' {
-		return refuse("it is not an object")
-	}
-	const depth = 16 // of what a newer client might send beside the ids
-	var acks []byte
-	m := membersOf(body, start, depth)
-	for m.next() {
-		if string(unquote(m.key)) == "acks" {
-			acks = m.value
-		}
-	}
-	switch {
-	case m.at < 0 || skipSpace(body, m.at) < len(body):
-		return refuse("it is not JSON")
-	case acks == nil || acks[0] != '[':
-		return refuse("it has no array of acks")
+	acks, reason := acksOf(body, '[')
+	if reason != "" {
+		return refuse(reason)
 	}
 	ids, ok := parseIDs(acks, most)
 	if !ok {
@@ -37,6 +23,34 @@ func ParseAckQuery(body []byte, most int) ([]uint64, *RefusedError) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
+}
+
+// ackDepth bounds what a newer client or Splunk might say beside the ids.
+const ackDepth = 16
+
+// acksOf is the member acks of an object, which begins with a bracket of that kind, or
+// the reason why there is none.
+func acksOf(body []byte, bracket byte) (acks []byte, reason string) {
+	start := skipSpace(body, 0)
+	if start == len(body) || body[start] != '{' {
+		return nil, "the body is not an object"
+	}
+	m := membersOf(body, start, ackDepth)
+	for m.next() {
+		if string(unquote(m.key)) == "acks" {
+			acks = m.value
+		}
+	}
+	switch {
+	case m.at < 0 || skipSpace(body, m.at) < len(body):
+		return nil, "the body is not JSON"
+	case (acks == nil || acks[0] != bracket) && bracket == '[':
+		return nil, "the body has no array of acks"
+	case acks == nil || acks[0] != bracket:
+		return nil, "the body has no object of acks"
+	default:
+		return acks, ""
+	}
 }
 
 // parseIDs reads an array of unsigned integers.
@@ -103,26 +117,12 @@ func ParseAcks(body []byte) ([]int64, error) {
 	if reason := foreign(body); reason != "" {
 		return refuse(reason)
 	}
-	start := skipSpace(body, 0)
-	if start == len(body) || body[start] != '{' {
-		return refuse("the body is not an object")
-	}
-	const depth = 16 // of what a newer Splunk might say beside the ids
-	var acks []byte
-	m := membersOf(body, start, depth)
-	for m.next() {
-		if string(unquote(m.key)) == "acks" {
-			acks = m.value
-		}
-	}
-	switch {
-	case m.at < 0 || skipSpace(body, m.at) < len(body):
-		return refuse("the body is not JSON")
-	case acks == nil || acks[0] != '{':
-		return refuse("the body has no object of acks")
+	acks, reason := acksOf(body, '{')
+	if reason != "" {
+		return refuse(reason)
 	}
 	acked := make(map[int64]bool)
-	for m = membersOf(acks, 0, depth); m.next(); {
+	for m := membersOf(acks, 0, ackDepth); m.next(); {
 		key := string(unquote(m.key))
 		id, err := strconv.ParseInt(key, 10, 64)
 		if err != nil || id < 0 || strconv.FormatInt(id, 10) != key {

@@ -1,4 +1,5 @@
-package e2e
+// Package port finds addresses for programs that have to be told theirs.
+package port
 
 import (
 	"fmt"
@@ -11,21 +12,21 @@ import (
 // Ports are taken from below those that the kernel gives to clients, so that one
 // is still free when a process that was killed wants it back.
 const (
-	lowestPort = 10_000
-	portRange  = 20_000
+	lowest = 10_000
+	most   = 20_000
 )
 
-var nextPort = func() *atomic.Uint32 {
+var next = func() *atomic.Uint32 {
 	var n atomic.Uint32
-	n.Store(rand.Uint32N(portRange))
+	n.Store(rand.Uint32N(most))
 	return &n
 }()
 
-// freeAddress is a loopback address that nobody else gets.
-func freeAddress(t *testing.T) string {
+// Free is a loopback address that nobody else in this process gets.
+func Free(t *testing.T) string {
 	t.Helper()
-	for range portRange {
-		address := fmt.Sprintf("127.0.0.1:%d", lowestPort+nextPort.Add(1)%portRange)
+	for range most {
+		address := fmt.Sprintf("127.0.0.1:%d", lowest+next.Add(1)%most)
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
