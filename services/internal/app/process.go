@@ -24,6 +24,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/audit"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
@@ -208,7 +209,11 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() {
-		apply := func(c *config.Config) error { return p.reload(watchCtx, c, services) }
+		apply := func(c *config.Config) error {
+			err := p.reload(watchCtx, c, services)
+			background.Go(func() { p.recordReload(watchCtx, c, err) })
+			return err
+		}
 		if err := p.loader.Watch(watchCtx, p.Log, p.Config, p.hangup, apply, p.refused.set); err != nil {
 			p.Log.Error("the configuration is no longer watched", "error", err)
 		}
@@ -271,6 +276,18 @@ func (p *Process) reload(ctx context.Context, c *config.Config, services []Servi
 		commit()
 	}
 	return nil
+}
+
+// recordReload leaves a record of a configuration that was put in force, or refused by
+// what runs. The log has those that were refused before.
+func (p *Process) recordReload(ctx context.Context, c *config.Config, refused error) {
+	if p.streams == nil {
+		return
+	}
+	err := audit.Record(ctx, p.streams.conn, audit.Deed{Action: audit.ActionReload, Configuration: c.SHA(), Err: refused})
+	if err != nil {
+		p.Log.Warn("of the reload there is this line only", "error", err)
+	}
 }
 
 // notify ends ctx at the first SIGINT or SIGTERM; a second one ends the process

@@ -20,6 +20,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/drainline/drainline/config"
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/internal/audit"
+	"github.com/drainline/drainline/services/internal/bustest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -132,7 +135,12 @@ func TestReloadReachesServices(t *testing.T) {
 		}
 	}
 	write("ingest: {hold: 3s}\n")
+	b := bustest.Start(t, bustest.Config(t, nil))
 	p := testProcess(t, config.Loader{Files: []string{file}})
+	conn, err := p.Connect(t.Context(), "shipper", b.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -145,6 +153,22 @@ func TestReloadReachesServices(t *testing.T) {
 	await(t, func() bool { return slices.Contains(j.all(), "b reloads 2s") })
 	if got := j.all(); !slices.Contains(got, "a reloads 2s") || slices.Contains(got, "a reloads 1s") {
 		t.Errorf("not whole or not at all: %v", got)
+	}
+	var records []string
+	await(t, func() bool {
+		records = nil
+		err := audit.Read(t.Context(), conn, time.Time{}, func(r *drainlinev1.AuditRecord) error {
+			records = append(records, r.GetAction()+":"+r.GetError())
+			if r.GetConfiguration() == p.Config.SHA() {
+				t.Error("a record has the configuration of before")
+			}
+			return nil
+		})
+		return err == nil && len(records) == 2
+	})
+	slices.Sort(records) // two that are made at once may be stored in either order
+	if want := []string{"reload:", "reload:too short"}; !slices.Equal(records, want) {
+		t.Errorf("recorded are %q", records)
 	}
 	cancel()
 	if err := <-done; err != nil {

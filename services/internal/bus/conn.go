@@ -179,10 +179,13 @@ func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	text := err.Error()
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		if strings.Contains(text, `"`+accountInfo+`"`) {
+		switch {
+		case strings.Contains(text, `"`+accountInfo+`"`), strings.Contains(text, `"`+userInfo+`"`):
 			return
+		case strings.Contains(text, `"`+c.names.AuditSubject()+`"`): // events go on without it
+		default:
+			c.denied.Store(&denial{text: text, at: time.Now()})
 		}
-		c.denied.Store(&denial{text: text, at: time.Now()})
 	}
 	if said := c.said.Swap(&text); said != nil && *said == text {
 		return

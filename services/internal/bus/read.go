@@ -77,7 +77,7 @@ func (c *Conn) Read(ctx context.Context, o ReadOptions, f func(*Kept) error) err
 // ended is why reading ends: the caller's context comes first.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return context.Cause(ctx) //nolint:wrapcheck // the caller's own
 	}
 	return err
 }
