@@ -41,6 +41,8 @@ const (
 	// user who may not ask may still be allowed all that is needed.
 	accountInfo     = "$JS.API.INFO"
 	accountInfoTime = time.Second
+
+	inboxPrefix = "_INBOX_"
 )
 
 // Options say how to reach the bus.
@@ -77,6 +79,9 @@ type Conn struct {
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
 	untold untold
+
+	unanswered Alarm
+	unshown    atomic.Bool
 }
 
 // denial is a permission that was missing.
@@ -131,7 +136,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 	options := []nats.Option{
 		nats.Name("drainline " + o.Name),
-		nats.CustomInboxPrefix("_INBOX_" + o.Name),
+		nats.CustomInboxPrefix(inboxPrefix + o.Name),
 		nats.MaxReconnects(reconnectTries),
 		nats.IgnoreAuthErrorAbort(), // credentials may be put right while we try
 		nats.ReconnectWait(reconnectWait),
@@ -181,6 +186,11 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		switch {
 		case strings.Contains(text, `"`+accountInfo+`"`), strings.Contains(text, `"`+userInfo+`"`):
+			return
+		case c.optional(text):
+			if !c.unshown.Swap(true) {
+				c.log.Warn("the bus denies what `drainline status` and `nats micro` need: allow it to see this instance there", "error", err)
+			}
 			return
 		case strings.Contains(text, `"`+c.names.AuditSubject()+`"`): // events go on without it
 		default:
@@ -283,6 +293,11 @@ func (c *Conn) Healthy() error {
 	if c.Away() {
 		return errors.New("bus is not connected")
 	}
+	return c.denial()
+}
+
+// denial is what was denied in the last minute.
+func (c *Conn) denial() error {
 	if d := c.denied.Load(); d != nil && time.Since(d.at) < denialTime {
 		return fmt.Errorf("bus denies: %s", d.text)
 	}

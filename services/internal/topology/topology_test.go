@@ -39,7 +39,7 @@ func configured() *config.Config {
 			Raw:  config.RawStream{Shards: 2},
 			Dead: config.DeadStream{MaxAge: 14 * 24 * time.Hour},
 		},
-		Telemetry: config.Telemetry{Ledger: config.Ledger{Keep: 400 * 24 * time.Hour}},
+		Telemetry:    config.Telemetry{Ledger: config.Ledger{Keep: 400 * 24 * time.Hour}},
 		Destinations: map[string]config.Destination{"splunk": {}, "archive": {}},
 	}
 }
