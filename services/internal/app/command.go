@@ -81,11 +81,12 @@ func Command(cmd *cobra.Command, start Start) *cobra.Command {
 // Run runs a program with the configuration of loader until SIGINT or SIGTERM,
 // or until a service fails.
 func Run(cmd *cobra.Command, loader config.Loader, start Start) error {
-	p, err := newProcess(loader, cmd.OutOrStdout(), term.IsTerminal(int(os.Stdout.Fd())))
+	p, err := newProcess(cmd.Name(), loader, cmd.OutOrStdout(), term.IsTerminal(int(os.Stdout.Fd())))
 	if err != nil {
 		return err
 	}
 	defer p.end()
+	p.hearOpenTelemetry()
 	limitMemory()
 	signal.Notify(p.hangup, syscall.SIGHUP)
 	defer signal.Stop(p.hangup)

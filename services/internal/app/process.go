@@ -63,13 +63,15 @@ type Process struct {
 	Config  *config.Config
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
+	// Instance is a name of this process that no other has.
+	Instance string
 	// Out is standard output; Terminal says that a person reads it, and secrets
 	// may be shown.
 	Out      io.Writer
 	Terminal bool
 
 	loader  config.Loader
-	level   *slog.LevelVar
+	log     *telemetry.Log
 	hangup  chan os.Signal
 	checks  []check
 	facts   []fact
@@ -98,8 +100,9 @@ func (r *refusal) alarm() int64 {
 	return 0
 }
 
-// newProcess loads the configuration and sets up what does not need the network.
-func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, error) {
+// newProcess loads the configuration and sets up what does not need the network. The
+// name is that of the command.
+func newProcess(name string, loader config.Loader, out io.Writer, terminal bool) (*Process, error) {
 	c, err := loader.Load()
 	if err != nil {
 		return nil, &UsageError{Err: fmt.Errorf("configuration:\n%w", err)}
@@ -108,11 +111,24 @@ func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, e
 	if err != nil {
 		return nil, err
 	}
-	level := &slog.LevelVar{}
-	p := &Process{
-		Config: c, Log: newLog(os.Stderr, c.Telemetry.Logs, level), Metrics: metrics, Out: out, Terminal: terminal,
-		loader: loader, level: level, hangup: make(chan os.Signal, 1),
+	instance := wire.RandomID().String()
+	res, err := telemetry.NewResource(context.Background(), service(name), Build(), instance)
+	if err != nil {
+		return nil, &UsageError{Err: err}
 	}
+	log, err := telemetry.NewLog(context.Background(), os.Stderr, c.Telemetry.Logs, res)
+	if err != nil {
+		return nil, &UsageError{Err: err}
+	}
+	p := &Process{
+		Config: c, Log: log.Logger, Metrics: metrics, Instance: instance, Out: out, Terminal: terminal,
+		loader: loader, log: log, hangup: make(chan os.Signal, 1),
+	}
+	p.AtEnd(func() {
+		if err := log.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "drainline: "+err.Error())
+		}
+	})
 	p.Check("configuration", false, p.refused.get)
 	metrics.Gauge("drainline_configuration_refused", "{configuration}", "1 while a changed configuration is refused and the one before stays in force.", p.refused.alarm)
 	p.AtEnd(func() {
@@ -123,18 +139,13 @@ func newProcess(loader config.Loader, out io.Writer, terminal bool) (*Process, e
 	return p, nil
 }
 
-func newLog(w io.Writer, c config.Logs, level *slog.LevelVar) *slog.Logger {
-	setLevel(level, c)
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-func setLevel(level *slog.LevelVar, c config.Logs) {
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level.Set(slog.LevelInfo) // the configuration was validated
+// service is what OpenTelemetry knows a program as.
+func service(command string) string {
+	switch command {
+	case "run", "demo": // all in one
+		return "drainline"
+	default:
+		return "drainline-" + command
 	}
 }
 
@@ -271,7 +282,7 @@ func (p *Process) reload(ctx context.Context, c *config.Config, services []Servi
 			return fmt.Errorf("the bus could not be prepared: %w", err)
 		}
 	}
-	setLevel(p.level, c.Telemetry.Logs)
+	p.log.SetLevel(c.Telemetry.Logs)
 	for _, commit := range commits {
 		commit()
 	}

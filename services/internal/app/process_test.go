@@ -75,7 +75,7 @@ func (f *fake) Reload(c *config.Config) (commit func(), err error) {
 
 func testProcess(t *testing.T, loader config.Loader) *Process {
 	t.Helper()
-	p, err := newProcess(loader, io.Discard, false)
+	p, err := newProcess("run", loader, io.Discard, false)
 	if err != nil {
 		t.Fatal(err)
 	}
