@@ -39,11 +39,17 @@ func (c *Client) Probe(ctx context.Context) error {
 func emptyRequest(d *config.Destination) Request {
 	r := Request{Raw: d.Endpoint == config.EndpointRaw, Gzip: d.Gzip}
 	if r.Gzip {
-		var body bytes.Buffer
-		_ = gzip.NewWriter(&body).Close() // a bytes.Buffer never fails
-		r.Body = body.Bytes()
+		r.Body = zipped(nil)
 	}
 	return r
+}
+
+func zipped(content []byte) []byte {
+	var body bytes.Buffer
+	w := gzip.NewWriter(&body)
+	_, _ = w.Write(content) // a bytes.Buffer never fails
+	_ = w.Close()
+	return body.Bytes()
 }
 
 // probe asks one URL, with the destination's own token.
