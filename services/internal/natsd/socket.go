@@ -25,7 +25,7 @@ func socketPath(dir string) (path string, done func() error, err error) {
 	if len(path) <= longestSocket {
 		return path, func() error { return nil }, nil
 	}
-	open, err := os.Open(dir)
+	open, err := os.Open(dir) //nolint:gosec // the operator names it
 	if err != nil {
 		return "", nil, err //nolint:wrapcheck // names the path
 	}
