@@ -99,7 +99,8 @@ func startEmbedded(ctx context.Context, p *app.Process) (embedded app.Embedded, 
 		return nil, nil, "", err
 	}
 	p.AtEnd(server.Shutdown)
-	p.Check("disk", true, server.Healthy)
+	// Behind a proxy, being taken out would turn requests that wait into instant 502s.
+	p.Check("disk", !p.Config.Ingest.BehindProxy, server.Healthy)
 	return server, server.Healthy, c.Embedded.Dir, nil
 }
 

@@ -91,11 +91,19 @@ type Readiness struct {
 	Checks map[string]string `json:"checks"` // "ok" or the reason
 }
 
-// Status is the answer of /status.
+// Status is the answer of /status, and of an instance that is asked on the bus.
 type Status struct {
 	Readiness
 
-	Version string `json:"version"`
+	// Instance is another one after each start.
+	Instance string `json:"instance"`
+	// Services that run in it.
+	Services []string  `json:"services"`
+	Version  string    `json:"version"`
+	Host     string    `json:"host"`
+	Started  time.Time `json:"started"`
+	// Configuration is the SHA of the one that is in force.
+	Configuration string `json:"configuration"`
 	// Facts are what was added with Process.Tell, by name.
 	Facts map[string]json.RawMessage `json:"facts"`
 }
@@ -120,8 +128,13 @@ func (p *Process) ready(w http.ResponseWriter, _ *http.Request) {
 	p.writeJSON(w, status, r)
 }
 
-func (p *Process) status(w http.ResponseWriter, _ *http.Request) {
-	s := Status{Readiness: p.readiness(), Version: Build(), Facts: make(map[string]json.RawMessage, len(p.facts))}
+// Status says how the process is, as it is now.
+func (p *Process) Status() Status {
+	s := Status{
+		Readiness: p.readiness(), Instance: p.Instance, Services: p.presence.names(), Version: Build(),
+		Host: p.presence.host, Started: p.presence.started, Configuration: *p.inForce.Load(),
+		Facts: make(map[string]json.RawMessage, len(p.facts)),
+	}
 	for _, f := range p.facts {
 		content, err := json.Marshal(f.tell())
 		if err != nil {
@@ -130,7 +143,11 @@ func (p *Process) status(w http.ResponseWriter, _ *http.Request) {
 		}
 		s.Facts[f.name] = content
 	}
-	p.writeJSON(w, http.StatusOK, s)
+	return s
+}
+
+func (p *Process) status(w http.ResponseWriter, _ *http.Request) {
+	p.writeJSON(w, http.StatusOK, p.Status())
 }
 
 func (p *Process) writeJSON(w http.ResponseWriter, status int, answer any) {

@@ -70,14 +70,16 @@ type Process struct {
 	Out      io.Writer
 	Terminal bool
 
-	loader  config.Loader
-	log     *telemetry.Log
-	hangup  chan os.Signal
-	checks  []check
-	facts   []fact
-	atEnd   []func()
-	streams *streams // nil before Connect
-	refused refusal
+	loader   config.Loader
+	log      *telemetry.Log
+	hangup   chan os.Signal
+	checks   []check
+	facts    []fact
+	atEnd    []func()
+	streams  *streams // nil before Connect
+	refused  refusal
+	presence presence
+	inForce  atomic.Pointer[string] // SHA of the configuration
 }
 
 // refusal is why the configuration that is in the files is not in force.
@@ -122,8 +124,10 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 	}
 	p := &Process{
 		Config: c, Log: log.Logger, Metrics: metrics, Instance: instance, Out: out, Terminal: terminal,
-		loader: loader, log: log, hangup: make(chan os.Signal, 1),
+		loader: loader, log: log, hangup: make(chan os.Signal, 1), presence: newPresence(),
 	}
+	sha := c.SHA()
+	p.inForce.Store(&sha)
 	p.AtEnd(func() {
 		if err := log.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "drainline: "+err.Error())
@@ -187,6 +191,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		return nil, err
 	}
 	p.AtEnd(conn.Close)
+	p.presence.services = append(p.presence.services, connected{service, conn})
 	// An ingest that cannot reach the bus holds requests; nothing is gained by
 	// taking it out of service. The all-in-one has its bus with it.
 	p.Check(service+" bus", embedded == nil && service != "ingest", conn.Healthy)
@@ -217,6 +222,8 @@ type Embedded interface {
 // told to stop when the one before has finished, so that what the first still
 // passes on is still taken.
 func (p *Process) run(ctx context.Context, services []Service) error {
+	p.show()
+	defer func() { p.hideAll(p.presence.hide) }()
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() {
@@ -286,6 +293,9 @@ func (p *Process) reload(ctx context.Context, c *config.Config, services []Servi
 	for _, commit := range commits {
 		commit()
 	}
+	sha := c.SHA()
+	p.inForce.Store(&sha)
+	p.show()
 	return nil
 }
 
