@@ -90,6 +90,7 @@ build-alone:
 generate: $(TOOLS) ## write the generated files again
 	@cd proto && $(BIN)/buf generate
 	@cd config && go generate ./...
+	@cd services && go generate ./internal/telemetry
 
 # Generated files are what `make generate` writes, and the bus contract breaks nothing that was released (or,
 # before the first release, that stood in the commit before).

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/internal/telemetry"
@@ -54,8 +52,7 @@ func openDoorway(ctx context.Context, o opening, c *config.Config, m *telemetry.
 	}
 	d := &doorway{opening: o, listener: l, log: log}
 	d.server = door.NewServer(d, log, o.limits)
-	name := attribute.String("door", strings.TrimPrefix(o.key, "ingest."))
-	m.Gauge("drainline_ingest_connections", "{connection}", "Open connections, by door. At the limit no more are accepted.", d.server.Connections, name)
+	m.Gauge("drainline_ingest_connections", func() float64 { return float64(d.server.Connections()) }, strings.TrimPrefix(o.key, "ingest."))
 	return d, nil
 }
 

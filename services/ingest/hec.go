@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/ack"
@@ -43,7 +41,7 @@ func (i *Ingest) openHEC(ctx context.Context, o Options) error {
 		Store: i.store, Healthy: i.healthy, Trouble: i.trouble, Stopping: i.Stopping, Acks: i.acks, Logplex: i.door,
 		Bodies: bodies, Counts: collector.NewCounts(o.Metrics), Log: o.Log,
 	}, s)
-	o.Metrics.Gauge("drainline_ingest_bodies", "By", "Bytes of memory that bodies of requests have, by door.", bodies.Lent, attribute.String("door", "hec"))
+	o.Metrics.Gauge("drainline_ingest_bodies", func() float64 { return float64(bodies.Lent()) }, "hec")
 	i.hec, err = i.open(ctx, opening{
 		key: "ingest.hec", listen: h.Listen,
 		tls:    func(c *config.Config) config.ServerTLS { return c.Ingest.HEC.TLS },

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
 	"github.com/drainline/drainline/services/ingest/internal/door"
@@ -112,7 +110,7 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 	if err != nil {
 		return nil, errors.Join(err, i.abandon(ctx))
 	}
-	o.Metrics.Gauge("drainline_ingest_bodies", "By", "Bytes of memory that bodies of requests have, by door.", i.door.Lent, attribute.String("door", "logplex"))
+	o.Metrics.Gauge("drainline_ingest_bodies", func() float64 { return float64(i.door.Lent()) }, "logplex")
 	return i, nil
 }
 

@@ -4,8 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -44,34 +42,32 @@ type meters struct {
 }
 
 func newMeters(m *telemetry.Metrics, name string) *meters {
-	label := attribute.String("destination", name)
+	counter := func(metric string) *telemetry.Counter { return m.Counter("drainline_shipper_"+metric, name) }
 	meters := &meters{
-		delivered: m.Counter("drainline_shipper_delivered", "{event}", "Events that Splunk has taken, and acknowledged where it does, or that were discarded.", label),
-		dead:      m.Counter("drainline_shipper_dead", "{event}", "Events that became dead letters, and unreadable messages.", label),
-		dropped:   m.Counter("drainline_shipper_dropped", "{event}", "Events dropped because the stream was full.", label),
-		requests:  m.Counter("drainline_shipper_requests", "{request}", "Requests sent, retries included.", label),
-		retries:   m.Counter("drainline_shipper_retries", "{request}", "Requests sent again.", label),
-		splits:    m.Counter("drainline_shipper_splits", "{request}", "Requests sent again in parts, because Splunk refused them.", label),
-		possibleDuplicates: m.Counter("drainline_shipper_possible_duplicates", "{event}",
-			"Events sent again of which Splunk may have had the first.", label),
-		lostAcks: m.Counter("drainline_shipper_lost_acks", "{request}", "Requests that Splunk accepted and did not acknowledge.", label),
-		bytes:    m.Counter("drainline_shipper_body", "By", "Bytes of requests before compression.", label),
-		sent:     m.Counter("drainline_shipper_sent", "By", "Bytes of requests as sent.", label),
-		untold:   m.Counter("drainline_shipper_untold_acks", "{batch}", "Batches settled of which HEC acknowledgement will never be told.", label),
+		delivered:          counter("delivered"),
+		dead:               counter("dead"),
+		dropped:            counter("dropped"),
+		requests:           counter("requests"),
+		retries:            counter("retries"),
+		splits:             counter("splits"),
+		possibleDuplicates: counter("possible_duplicates"),
+		lostAcks:           counter("lost_acks"),
+		bytes:              counter("body"),
+		sent:               counter("sent"),
+		untold:             counter("untold_acks"),
 	}
-	gauge := func(metric, unit, help string, read func(d *destination) int) {
-		m.Gauge(metric, unit, help, func() int64 {
+	gauge := func(metric string, read func(d *destination) int) {
+		m.Gauge("drainline_shipper_"+metric, func() float64 {
 			if d := meters.destination.Load(); d != nil {
-				return int64(read(d))
+				return float64(read(d))
 			}
 			return 0
-		}, label)
+		}, name)
 	}
-	gauge("drainline_shipper_window", "{request}", "Requests that may be in flight.", func(d *destination) int { return d.window.Size() })
-	gauge("drainline_shipper_in_flight", "{request}", "Requests in flight.", func(d *destination) int { return int(d.flying.Load()) })
-	gauge("drainline_shipper_pending_acks", "{request}", "Requests accepted and not yet acknowledged by Splunk.",
-		func(d *destination) int { return d.tracker.Pending() })
-	gauge("drainline_shipper_parked", "", "1 while the destination takes nothing as it is configured.", func(d *destination) int {
+	gauge("window", func(d *destination) int { return d.window.Size() })
+	gauge("in_flight", func(d *destination) int { return int(d.flying.Load()) })
+	gauge("pending_acks", func(d *destination) int { return d.tracker.Pending() })
+	gauge("parked", func(d *destination) int {
 		if !d.parking.parkedSince().IsZero() {
 			return 1
 		}

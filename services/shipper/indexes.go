@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -24,9 +22,8 @@ type unknownIndexes struct {
 
 func newUnknownIndexes(m *telemetry.Metrics, destination string) *unknownIndexes {
 	return &unknownIndexes{
-		count: m.Counter("drainline_shipper_unknown_index", "{event}", "Events for an index that does not exist or is refused.",
-			attribute.String("destination", destination)),
-		told: map[[2]string]struct{}{},
+		count: m.Counter("drainline_shipper_unknown_index", destination),
+		told:  map[[2]string]struct{}{},
 	}
 }
 

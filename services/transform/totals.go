@@ -1,16 +1,8 @@
 package transform
 
 import (
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/transform/internal/rules"
-)
-
-// Bounds of what is counted by names from outside.
-const (
-	mostInputs = 1000
-	mostRules  = 1000
 )
 
 // Totals count what transform has done since its start. Everything is counted once
@@ -35,23 +27,18 @@ type Totals struct {
 }
 
 func newTotals(m *telemetry.Metrics) Totals {
-	handedOver := func(side string) *telemetry.Counter {
-		return m.Counter("drainline_transform_handed_over", "{line}", "Lines outside the time of their drain (from, until), which another ships.",
-			attribute.String("side", side))
-	}
 	return Totals{
-		Blocks:   m.Counter("drainline_transform_blocks", "{block}", "Raw blocks transformed."),
-		Events:   m.Counter("drainline_transform_events", "{event}", "Events made from what was received, before rules and before they are copied to destinations."),
-		Filtered: m.Counter("drainline_transform_filtered", "{event}", "Events that rules dropped, or that no destination wanted."),
-		Unrouted: m.Counter("drainline_transform_unrouted", "{event}", "Events that no destination wanted, which are filtered (unrouted: drop)."),
-		Bad:      m.Counter("drainline_transform_bad_frames", "{frame}", "Frames, envelopes and remainders of bodies that became dead letters."),
-		Dead:     m.Counter("drainline_transform_dead_letters", "{letter}", "Dead letters stored by transform."),
-		Joined:   m.Counter("drainline_transform_joined_lines", "{line}", "Lines that became part of the event of a line before them."),
-		Before:   handedOver("before"), After: handedOver("after"),
-		Lost: m.Counters("drainline_transform_lost_upstream", "{message}", "Messages that Logplex or log-shuttle say they lost.",
-			mostInputs, "input", "code"),
-		rules: m.Counters("drainline_transform_rule_events", "{event}", "Events that a rule was applied to, and what it did to them.",
-			mostRules, "rule", "action"),
+		Blocks:   m.Counter("drainline_transform_blocks"),
+		Events:   m.Counter("drainline_transform_events"),
+		Filtered: m.Counter("drainline_transform_filtered"),
+		Unrouted: m.Counter("drainline_transform_unrouted"),
+		Bad:      m.Counter("drainline_transform_bad_frames"),
+		Dead:     m.Counter("drainline_transform_dead_letters"),
+		Joined:   m.Counter("drainline_transform_joined_lines"),
+		Before:   m.Counter("drainline_transform_handed_over", "before"),
+		After:    m.Counter("drainline_transform_handed_over", "after"),
+		Lost:     m.Counters("drainline_transform_lost_upstream"),
+		rules:    m.Counters("drainline_transform_rule_events"),
 	}
 }
 

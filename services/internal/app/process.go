@@ -95,7 +95,7 @@ func (r *refusal) get() error {
 }
 
 // alarm is 1 while there is one.
-func (r *refusal) alarm() int64 {
+func (r *refusal) alarm() float64 {
 	if r.get() != nil {
 		return 1
 	}
@@ -134,7 +134,7 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 		}
 	})
 	p.Check("configuration", false, p.refused.get)
-	metrics.Gauge("drainline_configuration_refused", "{configuration}", "1 while a changed configuration is refused and the one before stays in force.", p.refused.alarm)
+	metrics.Gauge("drainline_configuration_refused", p.refused.alarm)
 	p.AtEnd(func() {
 		if err := metrics.Close(context.Background()); err != nil {
 			p.Log.Warn("metrics", "error", err)

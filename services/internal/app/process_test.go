@@ -208,7 +208,7 @@ func TestReadiness(t *testing.T) {
 
 func TestAdminServesMetrics(t *testing.T) {
 	p := testProcess(t, config.Loader{Flags: map[string]any{"admin.listen": "127.0.0.1:0", "admin.pprof": true}})
-	p.Metrics.Counter("drainline_test_things", "{thing}", "Things.").Add(3)
+	p.Metrics.Counter("drainline_ingest_frames").Add(3)
 	p.Tell("things", func() any { return []int{1, 2} })
 	p.Tell("nonsense", func() any { return func() {} })
 	a, err := p.newAdmin(t.Context())
@@ -219,7 +219,7 @@ func TestAdminServesMetrics(t *testing.T) {
 	go func() { served <- a.serve() }()
 	for path, want := range map[string]string{
 		"/healthz": "ok", "/readyz": `{"ready":true`, "/status": `"facts":{"things":[1,2]}}`,
-		"/metrics": "drainline_test_things_total 3", "/debug/pprof/": "goroutine",
+		"/metrics": "drainline_ingest_frames_total 3", "/debug/pprof/": "goroutine",
 	} {
 		if body, status := get(t, a.url()+path); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s", path, status, body)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,13 +17,19 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 )
 
-// Metrics makes a process's instruments and serves them to Prometheus. Names
-// follow OpenTelemetry, with the prefix drainline_; counters get _total from the
-// exporter. Labels are fixed when an instrument is made, which bounds them.
+// Metrics makes a process's instruments and serves them to Prometheus. Every metric is
+// a row of Table, and made by its name with a value for each of its labels. A name
+// that is not there, or used as its row does not say, is a mistake in the program:
+// it panics when the instrument is made.
 type Metrics struct {
 	provider *sdkmetric.MeterProvider
 	meter    metric.Meter
 	handler  http.Handler
+	table    map[string]*Metric
+
+	mu         sync.Mutex
+	counters   map[string]*Counter
+	histograms map[string]metric.Float64Histogram
 }
 
 // New makes an empty set of metrics.
@@ -32,11 +39,14 @@ func New() (*Metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
+	// Labels are bounded here, where what is past the bound is still counted under the
+	// other labels it has.
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithCardinalityLimit(0))
 	return &Metrics{
 		provider: provider,
 		meter:    provider.Meter("github.com/drainline/drainline/services"),
 		handler:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		table:    rows(), counters: map[string]*Counter{}, histograms: map[string]metric.Float64Histogram{},
 	}, nil
 }
 
@@ -61,38 +71,137 @@ func (c *Counter) Add(n int) { c.n.Add(int64(n)) }
 // Load returns the count so far.
 func (c *Counter) Load() int64 { return c.n.Load() }
 
-// Counter makes a counter. The name has the prefix and no suffix
-// ("drainline_ingest_requests"); help is one sentence. It panics on a name that
-// OpenTelemetry refuses, which is a mistake in the program.
-func (m *Metrics) Counter(name, unit, help string, labels ...attribute.KeyValue) *Counter {
-	c := &Counter{}
-	counter, err := m.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(help))
-	if err != nil {
-		panic(err)
+// Counter makes a counter whose label values come from the program or the configuration.
+// The same values give the same counter.
+func (m *Metrics) Counter(name string, values ...string) *Counter {
+	return m.counter(m.row(name, KindCounter, false, values), values)
+}
+
+func (m *Metrics) counter(row *Metric, values []string) *Counter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := row.Name + string(appendKey(nil, values))
+	if c, ok := m.counters[key]; ok {
+		return c
 	}
-	m.observe(counter, c.Load, labels)
+	c := &Counter{}
+	counter, err := m.meter.Int64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
+	must(err)
+	set := metric.WithAttributeSet(row.set(values))
+	// A callback that is given with an instrument is ignored when the instrument exists
+	// already, under other labels.
+	m.call(counter, func(o metric.Observer) { o.ObserveInt64(counter, c.Load(), set) })
+	m.counters[key] = c
 	return c
 }
 
-// Gauge makes a gauge that is read when metrics are collected. It panics as
-// Counter does.
-func (m *Metrics) Gauge(name, unit, help string, read func() int64, labels ...attribute.KeyValue) {
-	gauge, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help))
-	if err != nil {
-		panic(err)
-	}
-	m.observe(gauge, read, labels)
+// Gauge makes a gauge that is read when metrics are collected.
+func (m *Metrics) Gauge(name string, read func() float64, values ...string) {
+	row := m.row(name, KindGauge, false, values)
+	gauge := m.gauge(row)
+	set := metric.WithAttributeSet(row.set(values))
+	m.call(gauge, func(o metric.Observer) { o.ObserveFloat64(gauge, read(), set) })
 }
 
-// observe registers a callback of its own: one given with an instrument is
-// ignored when the instrument exists already, under other labels.
-func (m *Metrics) observe(instrument metric.Int64Observable, read func() int64, labels []attribute.KeyValue) {
-	set := metric.WithAttributeSet(attribute.NewSet(labels...))
+func (m *Metrics) gauge(row *Metric) metric.Float64ObservableGauge {
+	gauge, err := m.meter.Float64ObservableGauge(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
+	must(err)
+	return gauge
+}
+
+// Observe makes a gauge or a counter of which f tells all there is each time metrics are
+// collected, each with a value for each label. A counter's values must not fall. Past the
+// bound of the row, values are added up under Other.
+func (m *Metrics) Observe(name string, f func(tell func(value float64, values ...string))) {
+	row := m.table[name]
+	if row == nil || row.Kind == KindHistogram {
+		panic("metric " + name + " is no counter or gauge of the table")
+	}
+	var instrument metric.Float64Observable
+	if row.Kind == KindGauge {
+		instrument = m.gauge(row)
+	} else {
+		counter, err := m.meter.Float64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
+		must(err)
+		instrument = counter
+	}
+	sums := observed{row: row, seen: map[string]*sum{}}
+	m.call(instrument, func(o metric.Observer) {
+		sums.mu.Lock()
+		defer sums.mu.Unlock()
+		f(sums.add)
+		sums.flush(func(value float64, set metric.MeasurementOption) { o.ObserveFloat64(instrument, value, set) })
+	})
+}
+
+// call has f called at each collection.
+func (m *Metrics) call(instrument metric.Observable, f func(o metric.Observer)) {
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(instrument, read(), set)
+		f(o)
 		return nil
 	}, instrument)
+	must(err)
+}
+
+// Histogram tells how often values fell into each of its buckets.
+type Histogram struct {
+	histogram metric.Float64Histogram
+	options   []metric.RecordOption
+}
+
+// Record notes one value, in the unit of the metric. Where ctx has a sampled span, the
+// value leads to its trace.
+func (h *Histogram) Record(ctx context.Context, value float64) {
+	h.histogram.Record(ctx, value, h.options...)
+}
+
+// Histogram makes a histogram whose label values come from the program or the
+// configuration.
+func (m *Metrics) Histogram(name string, values ...string) *Histogram {
+	return m.histogram(m.row(name, KindHistogram, false, values), values)
+}
+
+func (m *Metrics) histogram(row *Metric, values []string) *Histogram {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h, ok := m.histograms[row.Name]
+	if !ok {
+		var err error
+		h, err = m.meter.Float64Histogram(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help),
+			metric.WithExplicitBucketBoundaries(row.Buckets...))
+		must(err)
+		m.histograms[row.Name] = h
+	}
+	return &Histogram{histogram: h, options: []metric.RecordOption{metric.WithAttributeSet(row.set(values))}}
+}
+
+// row is the row of the table by which an instrument is made.
+func (m *Metrics) row(name string, kind Kind, bounded bool, values []string) *Metric {
+	row := m.table[name]
+	switch {
+	case row == nil:
+		panic("metric " + name + " is not in the table")
+	case row.Kind != kind:
+		panic(fmt.Sprintf("metric %s is a %s, no %s", name, row.Kind, kind))
+	case bounded != (row.Most > 0):
+		panic(fmt.Sprintf("metric %s: values from outside are bounded (%d)", name, row.Most))
+	case !bounded && len(values) != len(row.Labels):
+		panic(fmt.Sprintf("metric %s wants a value for each of %q", name, row.Labels))
+	}
+	return row
+}
+
+func must(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// set is the labels with their values.
+func (m *Metric) set(values []string) attribute.Set {
+	pairs := make([]attribute.KeyValue, len(m.Labels))
+	for i, label := range m.Labels {
+		pairs[i] = attribute.String(label, valid(values[i]))
+	}
+	return attribute.NewSet(pairs...)
 }

@@ -77,15 +77,10 @@ type counts struct {
 }
 
 func newCounts(m *telemetry.Metrics) counts {
-	count := func(name, help string) *telemetry.Counter {
-		return m.Counter("drainline_ingest_ack_"+name, "{request}", help)
-	}
+	count := func(name string) *telemetry.Counter { return m.Counter("drainline_ingest_ack_" + name) }
 	return counts{
-		issued:    count("issued", "Requests that were given an ackId."),
-		confirmed: count("confirmed", "Requests that a client was told are indexed."),
-		forgotten: count("forgotten", "Requests forgotten because their channel was idle, there were too many or they were too old."),
-		refused:   count("refused", "Requests refused because too many wait to be asked for."),
-		untold:    count("untold", "Confirmed requests that other instances will never be told of."),
+		issued: count("issued"), confirmed: count("confirmed"), forgotten: count("forgotten"),
+		refused: count("refused"), untold: count("untold"),
 	}
 }
 
@@ -104,13 +99,13 @@ func newIndex(o Options) *Index {
 		bus: o.Bus, log: o.Log, counts: newCounts(o.Metrics), start: time.Now(), ready: make(chan struct{}),
 		heard: -bus.AckAge, bounds: o.Config, channels: newChannels(), batches: map[wire.ID]*batch{},
 	}
-	o.Metrics.Gauge("drainline_ingest_ack_channels", "{channel}", "Channels that were used of late.", func() int64 {
+	o.Metrics.Gauge("drainline_ingest_ack_channels", func() float64 {
 		channels, _ := x.size()
-		return int64(channels)
+		return float64(channels)
 	})
-	o.Metrics.Gauge("drainline_ingest_ack_pending", "{request}", "Requests whose acknowledgement was not asked for yet.", func() int64 {
+	o.Metrics.Gauge("drainline_ingest_ack_pending", func() float64 {
 		_, pending := x.size()
-		return int64(pending)
+		return float64(pending)
 	})
 	return x
 }

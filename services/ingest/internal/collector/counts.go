@@ -1,8 +1,6 @@
 package collector
 
 import (
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
@@ -35,23 +33,19 @@ type Counts struct {
 
 // NewCounts makes the counters and exports them as drainline_hec_*.
 func NewCounts(m *telemetry.Metrics) *Counts {
-	counter := func(name, unit, help string, labels ...attribute.KeyValue) *telemetry.Counter {
-		return m.Counter("drainline_hec_"+name, unit, help, labels...)
+	counter := func(name string, values ...string) *telemetry.Counter {
+		return m.Counter("drainline_hec_"+name, values...)
 	}
-	refused := func(reason string) *telemetry.Counter {
-		return counter("refused", "{request}", "Requests that were refused for good, by reason.", attribute.String("reason", reason))
-	}
-	deferred := func(reason string) *telemetry.Counter {
-		return counter("deferred", "{request}", "Requests that clients were told to send again, by reason.", attribute.String("reason", reason))
-	}
+	refused := func(reason string) *telemetry.Counter { return counter("refused", reason) }
+	deferred := func(reason string) *telemetry.Counter { return counter("deferred", reason) }
 	return &Counts{
-		Requests:     counter("requests", "{request}", "Requests with a token, however they were answered."),
-		Events:       counter("events", "{event}", "Events, and lines of raw bodies, that were stored."),
-		Bytes:        counter("body", "By", "Bytes of bodies that were stored."),
-		Queries:      counter("ack_queries", "{request}", "Requests about acknowledgement that were answered."),
-		Logplex:      counter("logplex", "{request}", "Requests from Heroku's drains."),
-		StrayIndexes: counter("stray_indexes", "{request}", "Requests from Heroku's drains whose index their token does not allow."),
-		Cut:          counter("cut", "{request}", "Requests whose upload broke off or took too long."),
+		Requests:     counter("requests"),
+		Events:       counter("events"),
+		Bytes:        counter("body"),
+		Queries:      counter("ack_queries"),
+		Logplex:      counter("logplex"),
+		StrayIndexes: counter("stray_indexes"),
+		Cut:          counter("cut"),
 		Unavailable:  deferred("storage"),
 		Crowded:      deferred("requests"),
 		OverRate:     deferred("rate"),

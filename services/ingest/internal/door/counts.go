@@ -1,8 +1,6 @@
 package door
 
 import (
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -36,23 +34,21 @@ type Counts struct {
 
 // NewCounts makes the counters and exports them as drainline_ingest_*.
 func NewCounts(m *telemetry.Metrics) *Counts {
-	counter := func(name, unit, help string, labels ...attribute.KeyValue) *telemetry.Counter {
-		return m.Counter("drainline_ingest_"+name, unit, help, labels...)
+	counter := func(name string, values ...string) *telemetry.Counter {
+		return m.Counter("drainline_ingest_"+name, values...)
 	}
-	refused := func(reason string) *telemetry.Counter {
-		return counter("refused", "{request}", "Requests that were refused for good, by reason.", attribute.String("reason", reason))
-	}
+	refused := func(reason string) *telemetry.Counter { return counter("refused", reason) }
 	return &Counts{
-		Requests:     counter("requests", "{request}", "Requests with logs, however they were answered."),
-		Frames:       counter("frames", "{frame}", "Frames that were stored."),
-		Bytes:        counter("body", "By", "Bytes of bodies that were stored."),
-		Unframed:     counter("unframed", "By", "Bytes that were stored although they are no frames."),
-		Duplicates:   counter("duplicates", "{request}", "Requests, or parts of them, that had been stored before."),
-		Mismatches:   counter("count_mismatches", "{request}", "Requests whose Logplex-Msg-Count is not the number of frames."),
-		Unavailable:  counter("unavailable", "{request}", "Requests that could not be stored in time."),
-		Cut:          counter("cut", "{request}", "Requests whose upload broke off or took too long."),
-		OverRate:     counter("over_rate", "{request}", "Requests that were taken although their sender is over its rate."),
-		Unknown:      counter("unknown_drains", "{request}", "Requests of drains that are not listed, taken nevertheless."),
+		Requests:     counter("requests"),
+		Frames:       counter("frames"),
+		Bytes:        counter("body"),
+		Unframed:     counter("unframed"),
+		Duplicates:   counter("duplicates"),
+		Mismatches:   counter("count_mismatches"),
+		Unavailable:  counter("unavailable"),
+		Cut:          counter("cut"),
+		OverRate:     counter("over_rate"),
+		Unknown:      counter("unknown_drains"),
 		Unauthorized: refused("credential"),
 		Foreign:      refused("app"),
 		Unlisted:     refused("drain"),

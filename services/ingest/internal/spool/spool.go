@@ -99,9 +99,9 @@ func (s *Spool) connect(ctx context.Context, c *config.Config) error {
 }
 
 func (s *Spool) measure(m *telemetry.Metrics) {
-	s.spooled = m.Counter("drainline_ingest_spooled", "{block}", "Blocks that went to the spool because the bus did not take them.")
-	s.forwarded = m.Counter("drainline_ingest_forwarded", "{block}", "Blocks that went from the spool to the bus.")
-	m.Gauge("drainline_ingest_spool", "By", "Bytes that the spool holds.", s.bytes.Load)
+	s.spooled = m.Counter("drainline_ingest_spooled")
+	s.forwarded = m.Counter("drainline_ingest_forwarded")
+	m.Gauge("drainline_ingest_spool", func() float64 { return float64(s.bytes.Load()) })
 }
 
 // begin looks what is there and starts to forward it.
