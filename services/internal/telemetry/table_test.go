@@ -14,15 +14,15 @@ import (
 
 var update = flag.Bool("update", false, "write METRICS.md anew")
 
-const page = "../../METRICS.md"
+const metricsPage = "../../METRICS.md"
 
 func TestPage(t *testing.T) {
 	if *update {
-		if err := os.WriteFile(page, []byte(telemetry.Page()), 0o644); err != nil {
+		if err := os.WriteFile(metricsPage, []byte(telemetry.Page()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	written, err := os.ReadFile(page)
+	written, err := os.ReadFile(metricsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
