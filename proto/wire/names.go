@@ -44,6 +44,9 @@ func Shard(n int) string { return "s" + strconv.Itoa(n) }
 // drains with joined lines.
 func OrderedShard(n int) string { return "o" + strconv.Itoa(n) }
 
+// Subjects matches everything under the prefix.
+func (n Names) Subjects() string { return n.Prefix + ".>" }
+
 // RawStream is the stream between ingest and transform of one shard.
 func (n Names) RawStream(shard string) string { return n.Prefix + "_raw_" + shard }
 

@@ -3,7 +3,6 @@
 package topology
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +72,8 @@ const (
 type Stream struct {
 	Config   jetstream.StreamConfig
 	Consumer *jetstream.ConsumerConfig
+	// Destination that its events are for; empty for all other streams.
+	Destination string
 }
 
 // Plan is everything that has to exist on the bus.
@@ -97,7 +98,7 @@ func New(c *config.Config, capacity int64) Plan {
 		s := stream(names.EventsStream(name), names.EventsSubject(name), c.Bus.Replicas,
 			share(c.Destinations[name].MaxBytes, eventsShare, int64(len(c.Destinations)), externalEvents))
 		s.Duplicates = wire.EventsDedupWindow
-		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.ShipperConsumer)})
+		p.Streams = append(p.Streams, Stream{Config: s, Consumer: consumer(wire.ShipperConsumer), Destination: name})
 	}
 	dead := stream(names.DeadStream(), names.DeadSubjects(), c.Bus.Replicas, share(c.Bus.Dead.MaxBytes, deadShare, 1, externalDead))
 	dead.Retention = jetstream.LimitsPolicy
@@ -252,55 +253,102 @@ func pinned(name string) *jetstream.ConsumerConfig {
 	return k
 }
 
-// Apply creates what is missing and updates what differs. It deletes nothing.
+// Apply creates what is missing and updates what differs, in nothing but what is planned:
+// where a stream is placed, and what else an operator has set, stays. It deletes nothing.
 func (p Plan) Apply(ctx context.Context, c *bus.Conn) error {
-	js := c.JetStream()
-	for _, s := range p.Streams {
-		if _, err := js.CreateOrUpdateStream(ctx, s.Config); err != nil {
-			return streamError(s, err)
-		}
-		if s.Consumer == nil {
-			continue
-		}
-		if _, err := js.CreateOrUpdateConsumer(ctx, s.Config.Name, *s.Consumer); err != nil {
-			return fmt.Errorf("stream %s: consumer %s: %w", s.Config.Name, s.Consumer.Durable, err)
-		}
-	}
-	return nil
+	_, err := p.visit(ctx, c, settle)
+	return err
 }
 
 // Ensure creates what is missing and leaves the rest as it is. It returns one
 // sentence for everything that differs from the plan.
 func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, err error) {
-	js := c.JetStream()
-	for _, want := range p.Streams {
-		s, err := js.Stream(ctx, want.Config.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			s, err = create(ctx, js, want.Config)
-		}
-		if err != nil {
-			return differences, streamError(want, err)
-		}
-		differences = append(differences, compareStream(want.Config, s.CachedInfo().Config)...)
-		if want.Consumer == nil {
-			continue
-		}
-		k, err := s.Consumer(ctx, want.Consumer.Durable)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			k, err = s.CreateConsumer(ctx, *want.Consumer)
-		}
-		if err != nil {
-			return differences, fmt.Errorf("stream %s: consumer %s: %w", want.Config.Name, want.Consumer.Durable, err)
-		}
-		differences = append(differences, compareConsumer(want.Config.Name, *want.Consumer, k.CachedInfo().Config)...)
+	found, err := p.visit(ctx, c, create)
+	for _, d := range found {
+		differences = append(differences, d.String())
 	}
-	return differences, nil
+	return differences, err
 }
 
-// create makes a stream, or finds the one that another service has made at the same
+// Compare says what is missing and what differs from the plan, and changes nothing.
+func (p Plan) Compare(ctx context.Context, c *bus.Conn) ([]Difference, error) {
+	return p.visit(ctx, c, look)
+}
+
+// deed is what is done about what is not as planned.
+type deed int
+
+const (
+	look   deed = iota
+	create      // what is missing
+	settle      // what differs, too
+)
+
+// visit goes through the plan and returns what is left as it should not be.
+func (p Plan) visit(ctx context.Context, c *bus.Conn, do deed) (left []Difference, err error) {
+	for _, want := range p.Streams {
+		d, err := want.visit(ctx, c.JetStream(), do)
+		left = append(left, d...)
+		if err != nil {
+			return left, err
+		}
+	}
+	return left, nil
+}
+
+func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (left []Difference, err error) {
+	s, err := js.Stream(ctx, want.Config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if do == look {
+			return []Difference{{Stream: want.Config.Name, Missing: true}}, nil
+		}
+		s, err = createStream(ctx, js, want.Config)
+	}
+	if err != nil {
+		return nil, streamError(want, err)
+	}
+	have := s.CachedInfo().Config
+	left = compareStream(want.Config, have)
+	if do == settle && left != nil {
+		if s, err = js.UpdateStream(ctx, adopt(have, want.Config)); err != nil {
+			return nil, streamError(want, err)
+		}
+		left = nil
+	}
+	if want.Consumer == nil {
+		return left, nil
+	}
+	more, err := want.visitConsumer(ctx, s, do)
+	if err != nil {
+		return left, fmt.Errorf("stream %s: consumer %s: %w", want.Config.Name, want.Consumer.Durable, err)
+	}
+	return append(left, more...), nil
+}
+
+func (want Stream) visitConsumer(ctx context.Context, s jetstream.Stream, do deed) (left []Difference, err error) {
+	k, err := s.Consumer(ctx, want.Consumer.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if do == look {
+			return []Difference{{Stream: want.Config.Name, Consumer: want.Consumer.Durable, Missing: true}}, nil
+		}
+		k, err = s.CreateConsumer(ctx, *want.Consumer)
+	}
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says of which stream
+	}
+	have := k.CachedInfo().Config
+	left = compareConsumer(want.Config.Name, *want.Consumer, have)
+	if do == settle && left != nil {
+		_, err = s.UpdateConsumer(ctx, adoptConsumer(have, *want.Consumer))
+		return nil, err //nolint:wrapcheck // the caller says of which stream
+	}
+	return left, nil
+}
+
+// createStream makes a stream, or finds the one that another service has made at the same
 // time: the server counts the room for both and refuses the second. It counts it a
 // moment before it shows the first, so that it may take several looks to find that.
-func create(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
+func createStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := js.CreateStream(ctx, c)
 	if !isReserved(err) {
 		return s, err //nolint:wrapcheck // the caller says of which stream
@@ -329,72 +377,4 @@ func streamError(s Stream, err error) error {
 			s.Config.Name, s.Config.MaxBytes, err)
 	}
 	return fmt.Errorf("stream %s: %w", s.Config.Name, err)
-}
-
-func compareStream(want, got jetstream.StreamConfig) []string {
-	var d differences
-	d.compare(want.Name, "subjects", fmt.Sprint(want.Subjects), fmt.Sprint(got.Subjects))
-	d.compare(want.Name, "retention", want.Retention.String(), got.Retention.String())
-	d.compare(want.Name, "discard", want.Discard.String(), got.Discard.String())
-	d.compare(want.Name, "storage", want.Storage.String(), got.Storage.String())
-	d.compare(want.Name, "max_bytes", want.MaxBytes, got.MaxBytes)
-	d.compare(want.Name, "max_msg_size", want.MaxMsgSize, got.MaxMsgSize)
-	d.compare(want.Name, "max_msgs_per_subject", cmp.Or(want.MaxMsgsPerSubject, -1), cmp.Or(got.MaxMsgsPerSubject, -1))
-	d.compare(want.Name, "max_age", want.MaxAge, got.MaxAge)
-	d.compare(want.Name, "replicas", max(want.Replicas, 1), got.Replicas)
-	d.compare(want.Name, "duplicate_window", want.Duplicates, got.Duplicates)
-	d.compare(want.Name, "allow_msg_counter", want.AllowMsgCounter, got.AllowMsgCounter)
-	return d
-}
-
-func compareConsumer(stream string, want, got jetstream.ConsumerConfig) []string {
-	var d differences
-	what := stream + " consumer " + want.Durable
-	d.compare(what, "ack_policy", want.AckPolicy.String(), got.AckPolicy.String())
-	d.compare(what, "ack_wait", want.AckWait, got.AckWait)
-	d.compare(what, "max_ack_pending", want.MaxAckPending, got.MaxAckPending)
-	d.compare(what, "max_deliver", want.MaxDeliver, cmp.Or(got.MaxDeliver, -1))
-	d.compare(what, "pinned_client", want.PriorityPolicy == jetstream.PriorityPolicyPinned, got.PriorityPolicy == jetstream.PriorityPolicyPinned)
-	d.compare(what, "priority_groups", fmt.Sprint(want.PriorityGroups), fmt.Sprint(got.PriorityGroups))
-	d.compare(what, "priority_timeout", want.PinnedTTL, got.PinnedTTL)
-	return d
-}
-
-type differences []string
-
-func (d *differences) compare(what, key string, want, got any) {
-	if want != got {
-		*d = append(*d, fmt.Sprintf("%s: %s is %v, the configuration says %v", what, key, got, want))
-	}
-}
-
-// Holding is what a stream holds now.
-type Holding struct {
-	Name     string
-	Messages uint64
-	Bytes    uint64
-	MaxBytes int64
-	Oldest   time.Time
-}
-
-// Holdings says what the planned streams hold of logs. Notes on suspects and on
-// acknowledgement are none, nor are books and records.
-func (p Plan) Holdings(ctx context.Context, c *bus.Conn) ([]Holding, error) {
-	holdings := make([]Holding, 0, len(p.Streams))
-	for _, planned := range p.Streams {
-		switch planned.Config.Name {
-		case c.Names().SuspectStream(), c.Names().AckStream(), c.Names().AckIDStream(), c.Names().LedgerStream(), c.Names().AuditStream():
-			continue
-		}
-		s, err := c.JetStream().Stream(ctx, planned.Config.Name)
-		if err != nil {
-			return holdings, streamError(planned, err)
-		}
-		info := s.CachedInfo()
-		holdings = append(holdings, Holding{
-			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes,
-			MaxBytes: info.Config.MaxBytes, Oldest: info.State.FirstTime,
-		})
-	}
-	return holdings, nil
 }
