@@ -1,11 +1,11 @@
 package transform
 
 import (
-	"cmp"
 	"fmt"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/logplex"
 	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/format"
@@ -63,6 +63,7 @@ type transformer struct {
 	fields   []wire.Field // what a request gives each of its events
 	sealer   sealer
 	joining  joining
+	books    books
 
 	// The block in hand.
 	block  wire.ID
@@ -71,10 +72,11 @@ type transformer struct {
 	routed []*drainlinev1.Routed
 	counts counts
 	lost   []lost
+	again  bool // it has come before, and may have been counted then
 }
 
 func newTransformer(s *settings) *transformer {
-	t := &transformer{settings: s, sealer: newSealer(s.destinations), formats: []string{""}}
+	t := &transformer{settings: s, sealer: newSealer(s.destinations), formats: []string{""}, books: newBooks(s.destinations)}
 	if s.rules != nil && !s.rules.Empty() {
 		t.runner = s.rules.NewRunner()
 	}
@@ -126,6 +128,7 @@ func (t *transformer) start(block wire.ID) {
 		t.runner.Unrouted = 0
 	}
 	t.sealer.start(block)
+	t.books.start()
 }
 
 // finish gives the output of what came since start.
@@ -139,6 +142,7 @@ func (t *transformer) finish() (output, error) {
 	out := output{Batches: t.sealer.batches, Dead: dead, Routed: t.routed, Counts: t.counts, Lost: t.lost}
 	if t.runner != nil {
 		out.Rules, out.Counts.Unrouted = t.runner.Counts, t.runner.Unrouted
+		t.books.rules(t.ruleNames(), t.runner.Counts)
 	}
 	return out, nil
 }
@@ -164,9 +168,9 @@ func (t *transformer) request(r *drainlinev1.Request) {
 	case drainlinev1.Encoding_ENCODING_HEC_RAW:
 		t.raw(r, from)
 	case drainlinev1.Encoding_ENCODING_UNFRAMED:
-		t.bury(reasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", part{r, r.GetBody()})
+		t.bury(reasonUnframed, "part of the body is no octet-counted frame, or follows one whose length is wrong", t.requestApp(r), part{r, r.GetBody()})
 	default:
-		t.bury(reasonUnsupported, fmt.Sprintf("a body of encoding %v is not read by this version", r.GetEncoding()), part{r, r.GetBody()})
+		t.bury(reasonUnsupported, fmt.Sprintf("a body of encoding %v is not read by this version", r.GetEncoding()), t.requestApp(r), part{r, r.GetBody()})
 	}
 }
 
@@ -187,8 +191,13 @@ type part struct {
 	bytes   []byte
 }
 
-// bury takes parts as that of a frame which becomes a dead letter.
-func (t *transformer) bury(reason, sentence string, parts ...part) {
+// requestApp is the app of a request, as far as no line has to be asked.
+func (t *transformer) requestApp(r *drainlinev1.Request) string {
+	return t.identify(r, t.settings.drain(r.GetDrainToken())).app.text
+}
+
+// kill takes parts as that of a frame which becomes a dead letter.
+func (t *transformer) kill(reason, sentence string, parts ...part) {
 	for _, p := range parts {
 		t.dying.add(p.request, t.frame, reason, sentence, p.bytes)
 	}
@@ -210,13 +219,15 @@ func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 		e.Reset()
 		var err error
 		if e.Line, err = logplex.Parse(s.Frame(), sd); err != nil {
-			t.bury(reasonBadFrame, err.Error(), part{r, whole})
+			t.bury(reasonBadFrame, err.Error(), common.app.text, part{r, whole})
 			continue
 		}
 		if !e.Line.HasTime {
 			e.Line.Time = r.GetReceivedNs()
 		}
 		if t.handedOver(e.Line.Time, d) {
+			app := common.line(e.Line.Host, &t.names)
+			t.books.accept(app.text, r, len(e.Line.Text), t.again).Filtered.Add(1, len(e.Line.Text))
 			continue
 		}
 		e.Meaning = heroku.Classify(&e.Line)
@@ -227,11 +238,12 @@ func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 		common.fill(e, &t.names)
 		e.Frame, e.Number = whole, t.frame
 		t.countLoss(r)
+		t.books.accept(e.App, r, len(e.Text), t.again)
 		t.ship(part{r, whole})
 	}
 	if rest := body[start:]; len(rest) > 0 {
 		// Ingest sends whole frames only; another producer may not.
-		t.bury(reasonUnframed, s.Err().Error(), part{r, rest})
+		t.bury(reasonUnframed, s.Err().Error(), common.app.text, part{r, rest})
 	}
 }
 
@@ -252,9 +264,11 @@ func (t *transformer) handedOver(at int64, d *drain) bool {
 func (t *transformer) countLoss(r *drainlinev1.Request) {
 	switch t.event.Code {
 	case "L10", "L12", "L13":
-		t.lost = append(t.lost, lost{
-			input: cmp.Or(t.event.App, r.GetDrainToken(), r.GetCredential()), code: t.event.Code, count: heroku.Lost(t.event.Text),
-		})
+		l := lost{
+			input: ledger.Input(t.event.App, r.GetDrainToken(), r.GetCredential()), code: t.event.Code, count: heroku.Lost(t.event.Text),
+		}
+		t.lost = append(t.lost, l)
+		t.books.lost(l, r)
 	}
 }
 

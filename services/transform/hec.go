@@ -34,7 +34,7 @@ func (t *transformer) envelopes(r *drainlinev1.Request, from source) {
 	}
 	if refused := in.Refused(); refused != nil {
 		// Ingest has checked what it sends; another producer may not.
-		t.bury(reasonBadEnvelope, refused.Error(), part{r, in.Body()[scanned:]})
+		t.bury(reasonBadEnvelope, refused.Error(), "", part{r, in.Body()[scanned:]})
 		t.frame++
 	}
 }
@@ -53,9 +53,16 @@ func (t *transformer) envelopeDefaults(r *drainlinev1.Request) wire.Event {
 func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request) {
 	if r.GetDefaults().GetSplitArrays() {
 		if elements, ok := split(e); ok {
+			first := true
 			for element := range elements {
 				t.fillEnvelope(e)
 				t.event.JSON = element
+				if t.event.App = namedApp(t.event.Fields); first {
+					t.books.accept(t.event.App, r, len(e.Event), t.again)
+				} else {
+					t.books.row.Split.Add(1, len(element))
+				}
+				first = false
 				t.shipNext(r, e.Raw)
 			}
 			return
@@ -67,6 +74,8 @@ func (t *transformer) envelope(e *hec.Envelope, r *drainlinev1.Request) {
 	} else {
 		t.event.JSON = e.Event
 	}
+	t.event.App = namedApp(t.event.Fields)
+	t.books.accept(t.event.App, r, len(t.event.Body()), t.again)
 	t.shipNext(r, e.Raw)
 }
 
@@ -89,7 +98,7 @@ func (t *transformer) fillEnvelope(e *hec.Envelope) {
 
 // shipNext ships the event in hand as that of the next envelope or line.
 func (t *transformer) shipNext(r *drainlinev1.Request, original []byte) {
-	t.event.Number, t.event.App = t.frame, namedApp(t.event.Fields)
+	t.event.Number = t.frame
 	t.ship(part{r, original})
 	t.frame++
 }
@@ -127,7 +136,8 @@ func (t *transformer) raw(r *drainlinev1.Request, from source) {
 		t.event.Reset()
 		own := append(t.event.Fields, defaults.Fields...) //nolint:gocritic // the event's own memory
 		t.event.Event = defaults
-		t.event.Fields, t.event.Text = own, line
+		t.event.Fields, t.event.Text, t.event.App = own, line, namedApp(own)
+		t.books.accept(t.event.App, r, len(line), t.again)
 		t.shipNext(r, line)
 	}
 }

@@ -114,8 +114,14 @@ func (t *transformer) shipGroup(g join.Group[heldLine]) {
 	t.event.Frame, t.event.Number = first.whole, first.frame
 	parts := make([]part, len(g.Lines))
 	for i := range g.Lines {
-		parts[i] = part{g.Lines[i].request, g.Lines[i].whole}
-		g.Lines[i].delivery.release()
+		line := &g.Lines[i]
+		parts[i] = part{line.request, line.whole}
+		// All are booked as the first one's, whose event they are.
+		row := t.books.accept(t.event.App, first.request, len(line.message.Text), line.delivery.again())
+		if i > 0 {
+			row.Merged.Add(1, len(line.message.Text))
+		}
+		line.delivery.release()
 	}
 	t.counts.Joined += len(g.Lines) - 1
 	t.ship(parts...)

@@ -24,6 +24,9 @@ type heldDelivery struct {
 
 func (h *heldDelivery) hold() { h.lines++ }
 
+// again says that the block has come before.
+func (h *heldDelivery) again() bool { return h.Delivery != nil && h.Attempts > 1 }
+
 func (h *heldDelivery) release() { h.lines, h.touched = h.lines-1, true }
 
 // orderedWorker takes the blocks of an ordered shard one after the other and joins their
@@ -83,13 +86,14 @@ func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 	case errors.Is(err, bus.ErrNewer):
 		return
 	case err != nil:
+		w.transformer.books.start() // nobody knows what was in it
 		w.settle(ctx, d, dead(d, bus.ReasonDamaged, err))
 		return
 	}
 	w.held = append(w.held, h)
 	requests := w.block.GetRequests()
 	w.round(ctx, wire.ToID(w.block.GetId()), func(t *transformer) {
-		t.joining.delivery = h
+		t.joining.delivery, t.again = h, h.again()
 		for _, r := range requests {
 			t.request(r)
 		}
@@ -132,12 +136,13 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 		return
 	}
 	w.totals.add(out, w.transformer.ruleNames())
+	w.books.Post(&t.books.tally)
 	w.held = slices.DeleteFunc(w.held, func(h *heldDelivery) bool {
 		h.touched = false
 		if h.lines > 0 {
 			return false
 		}
-		h.Ack()
+		w.books.Settle(h.Ack)
 		w.totals.Blocks.Add(1)
 		return true
 	})
@@ -152,10 +157,11 @@ func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
 			origin = h.Delivery
 		}
 	}
-	err := w.store(ctx, origin, out)
+	published, err := w.store(ctx, origin, out)
 	if !isPermanent(err) {
 		return err
 	}
+	w.transformer.books.unpublished(out.Batches[:published])
 	w.o.Log.Error("transform: blocks of an ordered shard can not be carried on and become dead letters", "error", err)
 	var letters output
 	for _, h := range w.held {
@@ -163,7 +169,8 @@ func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
 			letters.Dead = append(letters.Dead, h.Dead(wire.StageTransform, reasonUnpublishable, err.Error()))
 		}
 	}
-	return w.store(ctx, origin, letters)
+	_, err = w.store(ctx, origin, letters)
+	return err
 }
 
 // letGo leaves the blocks to the bus of which something could not be stored. Lines of

@@ -47,6 +47,10 @@ type sealer struct {
 	// source is the request in hand; open says that the section has its origin.
 	source source
 	open   bool
+	// The origin of the event in hand, and those of its request by their apps: lines of
+	// one request may be of several.
+	origin uint32
+	apps   map[string]uint32
 
 	// The section: its requests that have events, and in its lanes their events.
 	sources []source
@@ -99,7 +103,7 @@ type encodedFrame struct {
 
 // newSealer makes a sealer with one lane for all destinations.
 func newSealer(destinations []string) sealer {
-	return sealer{destinations: destinations, lanes: []lane{{destinations: allOf(destinations)}}, tokens: []string{""}}
+	return sealer{destinations: destinations, lanes: []lane{{destinations: allOf(destinations)}}, tokens: []string{""}, apps: map[string]uint32{}}
 }
 
 // allOf has a bit for each destination.
@@ -115,8 +119,8 @@ func (s *sealer) start(block wire.ID) {
 func (s *sealer) request(from source) { s.source, s.open = from, false }
 
 // begin begins the next event, which add is called for once a lane. Token names the HEC
-// token that it is sent with, empty for the destination's.
-func (s *sealer) begin(token string) {
+// token that it is sent with, empty for the destination's; app is whose event it is.
+func (s *sealer) begin(token, app string) {
 	known := slices.Index(s.tokens, token)
 	if s.isFull() || known < 0 && len(s.tokens) == sectionTokens {
 		s.flush()
@@ -127,13 +131,27 @@ func (s *sealer) begin(token string) {
 		s.tokens = append(s.tokens, strings.Clone(token)) // its memory is the rules' to use again
 	}
 	s.token = uint8(known)
-	if s.open {
+	if !s.open || s.origins[s.origin].App != app {
+		s.from(app)
+	}
+}
+
+// from makes the origin that of an app's events of the request in hand.
+func (s *sealer) from(app string) {
+	if !s.open {
+		clear(s.apps)
+		s.open = true
+	} else if known, ok := s.apps[app]; ok {
+		s.origin = known
 		return
 	}
-	s.sources = append(s.sources, s.source)
-	s.origins = append(s.origins, s.source.origin)
-	s.awaited = s.awaited || s.source.routed != nil
-	s.open = true
+	from := s.source
+	from.origin.App = app
+	s.origin = uint32(len(s.sources))
+	s.apps[app] = s.origin
+	s.sources = append(s.sources, from)
+	s.origins = append(s.origins, from.origin)
+	s.awaited = s.awaited || from.routed != nil
 }
 
 // isFull says whether the section has all that it may have.
@@ -149,7 +167,7 @@ func (s *sealer) isFull() bool {
 // add encodes the event of a frame into a lane, for some of its destinations. Numbers of
 // frames grow, but for those of joined lines.
 func (s *sealer) add(l *lane, e *wire.Event, frame uint32, destinations uint64) {
-	e.Origin = uint32(len(s.sources) - 1)
+	e.Origin = s.origin
 	begin := len(l.events)
 	l.events = wire.AppendEvent(l.events, e)
 	destinations &= l.destinations
@@ -333,7 +351,12 @@ func (s *sealer) tell(batch wire.ID, frames []encodedFrame) {
 		if i > 0 && frames[i-1].source == f.source {
 			continue
 		}
-		if routed := s.sources[f.source].routed; routed != nil {
+		routed := s.sources[f.source].routed
+		if routed == nil {
+			continue
+		}
+		// A request of several apps has several sources.
+		if last := len(routed.GetBatches()) - 1; last < 0 || !bytes.Equal(routed.GetBatches()[last], batch[:]) {
 			routed.Batches = append(routed.Batches, bytes.Clone(batch[:]))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/transform/internal/event"
 	"github.com/drainline/drainline/services/transform/internal/format"
 	"github.com/drainline/drainline/services/transform/internal/rules"
@@ -16,24 +17,33 @@ func (t *transformer) ship(parts ...part) {
 	e := &t.event
 	e.Request = parts[0].request
 	t.counts.Events++
+	row := t.books.of(e.App, e.Request)
 	destinations, v := t.route(e)
 	switch v.Fate {
 	case rules.Filter:
 		t.counts.Filtered++
+		row.Filtered.Add(1, len(e.Body()))
 		return
 	case rules.Bury:
-		t.bury(v.Reason, v.Sentence, parts...)
+		row.Dead.Add(1, len(e.Body()))
+		t.kill(v.Reason, v.Sentence, parts...)
 		return
 	case rules.Ship:
 	}
-	t.sealer.begin(e.Token)
+	if others := allOf(t.settings.destinations) &^ destinations; others != 0 {
+		t.books.some(others).Filtered.Add(1, len(e.Body()))
+	}
+	t.sealer.begin(e.Token, e.App)
 	var measured *wire.Event
 	if e.Metrics == config.MetricsMetrics || e.Metrics == config.MetricsBoth {
 		if m, ok := t.metric.Make(e); ok {
 			measured = m
 		}
 	}
-	fits := true
+	if measured != nil && e.Metrics == config.MetricsBoth {
+		t.books.some(destinations).Split.Add(1, hec.LicenseBytes(measured))
+	}
+	unfit := uint64(0) // destinations whose lane the event is too large for
 	for i := range t.sealer.lanes {
 		l := &t.sealer.lanes[i]
 		switch {
@@ -43,11 +53,14 @@ func (t *transformer) ship(parts ...part) {
 				t.sealer.add(l, measured, e.Number, destinations)
 			}
 		case measured == nil || e.Metrics == config.MetricsBoth:
-			fits = t.encode(l, t.shape(e, t.formats[i]), destinations) && fits
+			if !t.encode(l, t.shape(e, t.formats[i]), destinations) {
+				unfit |= l.destinations & destinations
+			}
 		}
 	}
-	if !fits {
-		t.bury(reasonTooLarge, "an event does not fit a message on the bus", parts...)
+	if unfit != 0 {
+		t.books.some(unfit).Dead.Add(1, len(e.Body()))
+		t.kill(reasonTooLarge, "an event does not fit a message on the bus", parts...)
 	}
 }
 

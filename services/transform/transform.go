@@ -17,6 +17,7 @@ import (
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
 )
@@ -37,12 +38,16 @@ type Transform struct {
 	o        Options
 	settings atomic.Pointer[settings]
 	totals   Totals
+	books    *ledger.Ledger
 	untold   bus.Alarm
 }
 
 // New makes the service. It fails when no destination is configured.
 func New(o Options) (*Transform, error) {
-	t := &Transform{o: o, totals: newTotals(o.Metrics)}
+	t := &Transform{
+		o: o, totals: newTotals(o.Metrics),
+		books: ledger.New(ledger.Options{Bus: o.Bus, Stage: wire.StageTransform, Log: o.Log}),
+	}
 	commit, err := t.Reload(o.Config)
 	if err != nil {
 		return nil, err
@@ -65,6 +70,9 @@ func (t *Transform) Reload(c *config.Config) (commit func(), err error) {
 
 // Totals gives the counters.
 func (t *Transform) Totals() Totals { return t.totals }
+
+// Ledger gives the books.
+func (t *Transform) Ledger() *ledger.Ledger { return t.books }
 
 // Run transforms until ctx ends, then finishes the blocks in hand. What it does
 // not get done within ten seconds stays on the bus.
@@ -92,6 +100,7 @@ func (t *Transform) Run(ctx context.Context) error {
 		workers.Go(func() { t.workInOrder(ctx, work, consumer) })
 	}
 	workers.Wait()
+	t.books.Flush()
 	for _, consumer := range consumers {
 		closing.Go(consumer.Close)
 	}
@@ -132,13 +141,14 @@ type worker struct {
 // then acknowledged. If ctx ends before, the block stays on the bus and is done
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
-	w.current()
+	w.current().again = d.Attempts > 1
 	out, err := w.read(d)
 	switch {
 	case errors.Is(err, bus.ErrNewer):
 		return
 	case err != nil:
 		out = dead(d, bus.ReasonDamaged, err)
+		w.transformer.books.start() // nobody knows what was in it
 	}
 	w.settle(ctx, d, out)
 	w.trim()
@@ -181,13 +191,14 @@ func dead(d *bus.Delivery, reason string, err error) output {
 // settle acknowledges a block once its output is stored. Storing gives up only at
 // shutdown, and then the block stays on the bus, or on what can never be stored.
 func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
-	err := w.store(ctx, d, out)
+	published, err := w.store(ctx, d, out)
 	if isPermanent(err) {
+		w.transformer.books.unpublished(out.Batches[:published])
 		w.o.Log.Error("transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
 		routed := out.Routed
 		out = dead(d, reasonUnpublishable, err)
 		out.Routed = routed
-		if err = w.store(ctx, d, out); err == nil {
+		if _, err = w.store(ctx, d, out); err == nil {
 			w.tellLost(ctx, routed)
 		}
 	}
@@ -198,7 +209,8 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 		}
 		return
 	}
-	d.Ack()
+	w.books.Post(&w.transformer.books.tally)
+	w.books.Settle(d.Ack)
 	w.totals.Blocks.Add(1)
 	w.totals.add(out, w.transformer.ruleNames())
 }
@@ -219,16 +231,17 @@ func (w *worker) tellLost(ctx context.Context, routed []*drainlinev1.Routed) {
 
 // store stores the dead letters first: a request whose events are all dead counts as
 // indexed from when its routes are told. The routes come before the batches: whoever
-// hears that a batch is settled has to know whose it is.
-func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
+// hears that a batch is settled has to know whose it is. It says how many batches it
+// has published.
+func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) (published int, err error) {
 	for _, letter := range out.Dead {
 		letter.Attempts, letter.Subject = uint32(d.Attempts), d.Subject
 		if err := w.o.Bus.Dead(ctx, letter); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := w.tell(ctx, out.Routed); err != nil {
-		return err
+		return 0, err
 	}
 	for i := range out.Batches {
 		b := &out.Batches[i]
@@ -237,10 +250,10 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) error {
 			Traceparent: d.Traceparent, Tracestate: d.Tracestate,
 		})
 		if err != nil {
-			return err
+			return i, err
 		}
 	}
-	return nil
+	return len(out.Batches), nil
 }
 
 const untold = "transform: senders will not hear that their events are delivered, and send them again"

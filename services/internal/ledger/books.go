@@ -28,51 +28,56 @@ type Books struct {
 // Read adds up the books that the bus keeps, from the hour on that since is in; zero is
 // for all of them. It fails when they cannot be read, and not when there are none.
 func Read(ctx context.Context, conn *bus.Conn, since time.Time) (*Books, error) {
-	books, added := &Books{}, map[Key]*Row{}
 	since = since.UTC().Truncate(time.Hour)
 	stored := since
 	if !stored.IsZero() {
 		stored = stored.Add(-time.Hour) // the bus has a clock of its own
 	}
+	books, pages := &Books{}, map[string]*drainlinev1.LedgerPage{} // by subject: a later one replaces it
 	err := conn.Read(ctx, bus.ReadOptions{Stream: conn.Names().LedgerStream(), Since: stored}, func(k *bus.Kept) error {
-		var page drainlinev1.LedgerPage
+		page := &drainlinev1.LedgerPage{}
 		message, err := wire.Open(nil, k.Payload)
 		if err == nil {
-			err = proto.Unmarshal(message, &page)
+			err = proto.Unmarshal(message, page)
 		}
 		if err != nil {
 			books.Unreadable++
 			return nil //nolint:nilerr // the others can be read
 		}
-		books.add(&page, since, added)
+		pages[k.Subject] = page
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the books cannot be read: %w", err)
 	}
-	for _, r := range added {
-		books.Rows = append(books.Rows, *r)
-	}
-	slices.SortFunc(books.Rows, func(a, b Row) int { return a.compare(&b.Key) })
+	books.add(pages, since)
 	return books, nil
 }
 
-func (b *Books) add(page *drainlinev1.LedgerPage, since time.Time, added map[Key]*Row) {
-	hour := time.Unix(page.GetHour(), 0).UTC()
-	if hour.Before(since) {
-		return
-	}
-	if b.From.IsZero() || hour.Before(b.From) {
-		b.From = hour
-	}
-	for _, m := range page.GetRows() {
-		r := rowOf(m)
-		if sum, known := added[r.Key]; known {
-			sum.add(&r)
-		} else {
-			added[r.Key] = &r
+func (b *Books) add(pages map[string]*drainlinev1.LedgerPage, since time.Time) {
+	rows := map[Key]*Row{}
+	for _, page := range pages {
+		hour := time.Unix(page.GetHour(), 0).UTC()
+		if hour.Before(since) {
+			continue
+		}
+		if b.From.IsZero() || hour.Before(b.From) {
+			b.From = hour
+		}
+		for _, m := range page.GetRows() {
+			r := rowOf(m)
+			if sum, known := rows[r.Key]; known {
+				sum.add(&r)
+			} else {
+				rows[r.Key] = &r
+			}
 		}
 	}
+	b.Rows = make([]Row, 0, len(rows))
+	for _, r := range rows {
+		b.Rows = append(b.Rows, *r)
+	}
+	slices.SortFunc(b.Rows, func(x, y Row) int { return x.compare(&y.Key) })
 }
 
 func (k *Key) compare(other *Key) int {

@@ -208,8 +208,9 @@ func (l *Ledger) publishPage(ctx context.Context, p *page) error {
 }
 
 // Flush returns when all that was posted is stored and everybody who waited for that is
-// settled, or when the bus does not take it, or ctx ends first.
-func (l *Ledger) Flush(ctx context.Context) {
+// settled. When the bus does not take it that is so without, after five seconds or, where
+// a try was under way, ten.
+func (l *Ledger) Flush() {
 	l.mu.Lock()
 	if !l.storing && !l.dirty() {
 		l.mu.Unlock()
@@ -223,10 +224,7 @@ func (l *Ledger) Flush(ctx context.Context) {
 	case l.hurry <- struct{}{}:
 	default: // somebody else is in a hurry, too
 	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	<-done
 }
 
 // Rows are the rows of this process since its start, without index, sourcetype and

@@ -26,7 +26,7 @@ func start(t *testing.T) (*bustest.Bus, *bus.Conn) {
 func newLedger(t *testing.T, conn *bus.Conn, stage string) *ledger.Ledger {
 	t.Helper()
 	l := ledger.New(ledger.Options{Bus: conn, Stage: stage, Log: bustest.Log(t)})
-	t.Cleanup(func() { l.Flush(t.Context()) })
+	t.Cleanup(l.Flush)
 	return l
 }
 
@@ -79,7 +79,7 @@ func TestBooksAddUp(t *testing.T) {
 		{shipper, tallied(ledger.Row{Key: onlyArchive, Sums: ledger.Sums{Delivered: amount(12, 240)}})},
 	} {
 		posted.to.Post(posted.tally)
-		posted.to.Flush(t.Context())
+		posted.to.Flush()
 	}
 	books := read(t, conn, time.Time{})
 	wantRows := []ledger.Row{
@@ -173,7 +173,7 @@ func TestBooksAreLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.AwaitMessages(conn, name, 1)
-	l.Flush(t.Context())
+	l.Flush()
 	if got := read(t, conn, time.Time{}).Rows[0].Accepted.Events; got != 2 {
 		t.Errorf("%d events in the books, of 2", got)
 	}
@@ -191,7 +191,7 @@ func TestBooksAreBounded(t *testing.T) {
 			}))
 		}
 	}
-	l.Flush(t.Context())
+	l.Flush()
 	inputs, rows, total := map[string]bool{}, 0, ledger.Sums{}
 	for _, r := range read(t, conn, time.Time{}).Rows {
 		inputs[r.Input] = true
