@@ -30,7 +30,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := New(ctx, Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log})
+	i, err := New(ctx, Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Tracer: p.Tracer})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func (i *Ingest) openHEC(ctx context.Context, o Options) error {
 	i.collector = collector.New(collector.Options{
 		Store: i.store, Healthy: i.healthy, Trouble: i.trouble, Stopping: i.Stopping, Acks: i.acks, Logplex: i.door,
 		Bodies: bodies, Counts: collector.NewCounts(o.Metrics), Log: o.Log,
+		Tracer: o.Tracer,
 	}, s)
 	o.Metrics.Gauge("drainline_ingest_bodies", func() float64 { return float64(bodies.Lent()) }, "hec")
 	i.hec, err = i.open(ctx, opening{

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/ingest/internal/collector"
 	"github.com/drainline/drainline/services/ingest/internal/door"
@@ -44,6 +46,8 @@ type Options struct {
 	// Healthy returns an error while nothing may be stored, because the disk is full
 	// for instance. Every request asks it. Nil means that there is nothing to ask.
 	Healthy func() error
+	// Tracer makes spans of requests; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Counts are what ingest counts, exported as drainline_ingest_*.
@@ -93,7 +97,7 @@ func New(ctx context.Context, o Options) (*Ingest, error) {
 		return nil, errors.Join(err, i.abandon(ctx))
 	}
 	i.door = door.New(door.Options{
-		Store: i.store, Healthy: i.healthy, Stopping: i.Stopping, Counts: i.counts, Log: o.Log,
+		Store: i.store, Healthy: i.healthy, Stopping: i.Stopping, Counts: i.counts, Log: o.Log, Tracer: o.Tracer,
 	}, s.door)
 	// Last, because a connection that is refused costs Logplex none of its tries.
 	if len(s.door.Credentials) > 0 {

@@ -29,7 +29,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Version: app.Build()})
+	s, err := New(Options{Config: p.Config, Bus: conn, Metrics: p.Metrics, Log: p.Log, Tracer: p.Tracer, Version: app.Build()})
 	if err != nil {
 		return nil, err
 	}

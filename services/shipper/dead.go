@@ -84,6 +84,7 @@ func (s *source) letter(delivery *bus.Delivery, positions []int, id wire.ID) (*d
 	alone.Ack = false // whoever waits does so for the batch
 	alone.Origins = nil
 	oldest := b.Origins[b.Events[positions[0]].Origin]
+	traced := oldest
 	numbers := map[uint32]uint32{}
 	var events []byte
 	for _, position := range positions {
@@ -97,6 +98,9 @@ func (s *source) letter(delivery *bus.Delivery, positions []int, id wire.ID) (*d
 			if origin.ReceivedNS < oldest.ReceivedNS {
 				oldest = origin
 			}
+			if !isTraced(&traced) {
+				traced = origin
+			}
 		}
 		event.Origin = number
 		events = wire.AppendEvent(events, &event)
@@ -108,7 +112,7 @@ func (s *source) letter(delivery *bus.Delivery, positions []int, id wire.ID) (*d
 		Attempts:   uint32(delivery.Attempts),
 		ReceivedNs: oldest.ReceivedNS,
 		Subject:    delivery.Subject,
-		Trace:      &drainlinev1.Trace{Traceparent: oldest.Traceparent, Tracestate: oldest.Tracestate},
+		Trace:      &drainlinev1.Trace{Traceparent: traced.Traceparent, Tracestate: traced.Tracestate},
 	}, nil
 }
 

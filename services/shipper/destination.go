@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/shipper/internal/ack"
@@ -27,6 +29,7 @@ type destination struct {
 	name     string
 	bus      *bus.Conn
 	log      *slog.Logger
+	tracer   trace.Tracer // may be nil
 	meters   *meters
 	latency  *latency
 	refusals bus.Alarm
@@ -58,7 +61,7 @@ type destination struct {
 
 func newDestination(name string, o Options, m *meters, l *latency) *destination {
 	d := &destination{
-		name: name, bus: o.Bus, log: o.Log.With("destination", name), meters: m, latency: l,
+		name: name, bus: o.Bus, log: o.Log.With("destination", name), tracer: o.Tracer, meters: m, latency: l,
 		indexes: newUnknownIndexes(o.Metrics, name),
 		channel: endpoint.NewChannel(), version: o.Version, drain: drainTimeout, mostPending: mostPending, removed: make(chan struct{}),
 		window: pace.NewWindow(1, false), rate: pace.NewRate(config.RateLimit{}),

@@ -105,6 +105,8 @@ func (s *shipment) doom(event int, f fate) {
 // misses them.
 func (s *shipment) ship(ctx context.Context) {
 	d := s.destination
+	ctx, span := s.process(ctx)
+	defer span.End()
 	for len(s.todo) > 0 {
 		last := len(s.todo) - 1
 		a := s.todo[last]

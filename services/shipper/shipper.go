@@ -14,18 +14,22 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
 )
 
-// Options are what a Shipper works with. All are needed.
+// Options are what a Shipper works with. All are needed, but for Tracer.
 type Options struct {
 	Config  *config.Config
 	Bus     *bus.Conn
 	Metrics *telemetry.Metrics
 	Log     *slog.Logger
+	// Tracer makes spans of requests to Splunk; nil makes none.
+	Tracer trace.Tracer
 	// Version of Drainline, which destinations see in their requests' headers.
 	Version string
 }

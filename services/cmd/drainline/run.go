@@ -62,7 +62,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	}
 	a := &all{conn: conns[0], config: p.Config}
 	a.ingest, err = ingest.New(ctx, ingest.Options{
-		Config: p.Config, Bus: conns[0], Metrics: p.Metrics, Log: p.Log, DataDir: dir, Healthy: healthy,
+		Config: p.Config, Bus: conns[0], Metrics: p.Metrics, Log: p.Log, DataDir: dir, Healthy: healthy, Tracer: p.Tracer,
 	})
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 		return nil, err
 	}
 	a.shipper, err = shipper.New(shipper.Options{
-		Config: p.Config, Bus: conns[2], Metrics: p.Metrics, Log: p.Log, Version: app.Build(),
+		Config: p.Config, Bus: conns[2], Metrics: p.Metrics, Log: p.Log, Tracer: p.Tracer, Version: app.Build(),
 	})
 	if err != nil {
 		return nil, err

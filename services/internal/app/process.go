@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
@@ -63,6 +64,8 @@ type Process struct {
 	Config  *config.Config
 	Log     *slog.Logger
 	Metrics *telemetry.Metrics
+	// Tracer makes spans; it is nil where none are wanted.
+	Tracer trace.Tracer
 	// Instance is a name of this process that no other has.
 	Instance string
 	// Out is standard output; Terminal says that a person reads it, and secrets
@@ -133,6 +136,17 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 			fmt.Fprintln(os.Stderr, "drainline: "+err.Error())
 		}
 	})
+	traces, err := telemetry.NewTraces(context.Background(), c.Telemetry.Traces, res)
+	if err != nil {
+		p.end()
+		return nil, &UsageError{Err: err}
+	}
+	p.Tracer = traces.Tracer
+	p.AtEnd(func() {
+		if err := traces.Close(); err != nil {
+			p.Log.Warn("traces", "error", err)
+		}
+	})
 	p.Check("configuration", false, p.refused.get)
 	metrics.Gauge("drainline_configuration_refused", p.refused.alarm)
 	p.AtEnd(func() {
@@ -174,7 +188,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	}
 	o := bus.Options{
 		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile,
-		ConnectTimeout: c.ConnectTimeout, Log: p.Log,
+		ConnectTimeout: c.ConnectTimeout, Log: p.Log, Tracer: p.Tracer,
 		Patient: service == "ingest" && p.Config.Ingest.Spool.Dir != "",
 	}
 	if embedded != nil {

@@ -8,12 +8,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 const (
@@ -38,6 +40,7 @@ const blockID, blockRequests = 1, 2
 type BlockWriter struct {
 	path    path
 	subject string
+	stream  string
 	stop    context.CancelFunc
 	done    chan struct{}
 	wake    chan struct{}
@@ -54,8 +57,10 @@ type BlockWriter struct {
 type appended struct {
 	encoded []byte // the requests as a RawBlock holds them, one after another
 	ends    []int  // where each of them ends
-	taken   int    // requests that are in a block already
-	settled int    // requests whose block has an outcome
+	// traces has the context of each of them, none when no one is sampled.
+	traces  []trace.SpanContext
+	taken   int // requests that are in a block already
+	settled int // requests whose block has an outcome
 	err     error
 	outcome chan error // one value, buffered
 }
@@ -65,7 +70,7 @@ type appended struct {
 func NewBlockWriter(c *Conn, shard string, fallback *Fallback) *BlockWriter {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &BlockWriter{
-		path: path{main: c, fallback: fallback}, subject: c.names.RawSubject(shard), stop: cancel, done: make(chan struct{}),
+		path: path{main: c, fallback: fallback}, subject: c.names.RawSubject(shard), stream: c.names.RawStream(shard), stop: cancel, done: make(chan struct{}),
 		wake: make(chan struct{}, 1), room: semaphore.NewWeighted(maxWaiting),
 	}
 	go w.run(ctx)
@@ -144,6 +149,12 @@ func newAppended(requests []*drainlinev1.Request) (*appended, error) {
 			return nil, fmt.Errorf("encode request: %w", err)
 		}
 		a.ends[i] = len(a.encoded)
+		if sc := tracing.Sampled(r.GetTrace().GetTraceparent(), r.GetTrace().GetTracestate()); sc.IsSampled() {
+			if a.traces == nil {
+				a.traces = make([]trace.SpanContext, len(requests))
+			}
+			a.traces[i] = sc
+		}
 	}
 	return a, nil
 }
@@ -234,7 +245,8 @@ func (w *BlockWriter) run(ctx context.Context) {
 			block = append(block, m.of.encoded[m.begin:m.end]...)
 		}
 		payload = wire.Seal(payload[:0], block)
-		err := w.path.publish(ctx, Msg{ID: id, Subject: w.subject, Payload: payload}, func(err error) { w.trouble.Store(&err) })
+		m := Msg{ID: id, Subject: w.subject, Payload: payload, Trace: w.trace(members)}
+		err := w.path.publish(ctx, m, func(err error) { w.trouble.Store(&err) })
 		if _, gaveUp := errors.AsType[*RetryError](err); !gaveUp {
 			w.trouble.Store(nil) // a block that is refused for good hinders no other
 		}
@@ -247,7 +259,23 @@ func (w *BlockWriter) run(ctx context.Context) {
 type member struct {
 	of         *appended
 	begin, end int // in of.encoded
+	first      int // of the requests of the Append
 	requests   int
+}
+
+// trace is what a block of these members carries.
+func (w *BlockWriter) trace(members []member) Trace {
+	t := Trace{Stream: w.stream}
+	for _, m := range members {
+		t.Messages += m.requests
+		if m.of.traces == nil {
+			continue
+		}
+		for _, sc := range m.of.traces[m.first : m.first+m.requests] {
+			t.Carries = t.Carries.With(sc)
+		}
+	}
+	return t
 }
 
 // take picks waiting requests for a block, in order, up to wire.MaxBlock bytes as
@@ -257,7 +285,7 @@ func (w *BlockWriter) take(members []member) []member {
 	defer w.mu.Unlock()
 	size, done := 0, 0
 	for _, a := range w.waiting {
-		m := member{of: a}
+		m := member{of: a, first: a.taken}
 		if a.taken > 0 {
 			m.begin = a.ends[a.taken-1]
 		}

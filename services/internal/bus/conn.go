@@ -17,6 +17,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/drainline/drainline/proto/wire"
 )
@@ -62,6 +64,8 @@ type Options struct {
 	// tried on, for those that have somewhere to put things meanwhile.
 	Patient bool
 	Log     *slog.Logger
+	// Tracer makes the spans of what is published and processed; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Conn is a connection to the bus. It reconnects by itself for as long as it lives.
@@ -79,6 +83,7 @@ type Conn struct {
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
 	untold untold
+	tracer trace.Tracer
 
 	unanswered Alarm
 	unshown    atomic.Bool
@@ -115,7 +120,10 @@ func (c *Conn) relink(connected bool) {
 // the server has no JetStream or takes smaller payloads than a block needs, which
 // is not asked of one that comes later.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{})}
+	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{}), tracer: o.Tracer}
+	if c.tracer == nil {
+		c.tracer = noop.Tracer{}
+	}
 	up := make(chan struct{}, 1)
 	nc, err := nats.Connect(o.URL, c.natsOptions(o, up)...)
 	if _, malformed := errors.AsType[*url.Error](err); malformed {

@@ -10,6 +10,7 @@ import (
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 // maxOriginal is what a dead letter keeps at most of what died, in bytes. All
@@ -41,5 +42,9 @@ func (c *Conn) Dead(ctx context.Context, d *drainlinev1.DeadBlock) error {
 		Traceparent: d.GetTrace().GetTraceparent(),
 		Tracestate:  d.GetTrace().GetTracestate(),
 		Payload:     wire.Seal(nil, message),
+		Trace: Trace{
+			Stream:  c.names.DeadStream(),
+			Carries: tracing.Contexts(nil).With(tracing.Sampled(d.GetTrace().GetTraceparent(), d.GetTrace().GetTracestate())),
+		},
 	})
 }

@@ -5,9 +5,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 // ReasonDamaged is the reason code of a message that is not what was published.
@@ -25,6 +27,8 @@ type Delivery struct {
 	Payload     []byte
 	Traceparent string
 	Tracestate  string
+	// Context is that of whoever published the message, zero unless it is sampled.
+	Context trace.SpanContext
 	// Attempts counts this delivery too.
 	Attempts int
 	// Stored is when the bus stored the message.
@@ -43,6 +47,7 @@ func newDelivery(k *Consumer, msg jetstream.Msg) *Delivery {
 		Subject: msg.Subject(), Payload: msg.Data(), msg: msg, consumer: k,
 		Traceparent: headers.Get(wire.HeaderTraceparent), Tracestate: headers.Get(wire.HeaderTracestate),
 	}
+	d.Context = tracing.Sampled(d.Traceparent, d.Tracestate)
 	var ok bool
 	if d.ID, ok = wire.ParseID(headers.Get(wire.HeaderMsgID)); !ok {
 		d.ID = wire.PayloadID(d.Payload) // not ours, but it must not stop the stream

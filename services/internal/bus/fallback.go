@@ -59,8 +59,9 @@ func (p *path) publish(ctx context.Context, m Msg, failed func(error)) error {
 	if p.fallback == nil {
 		return p.main.publish(ctx, m, failed)
 	}
-	out := m.message()
-	return p.main.persist(ctx, m.Subject, &p.stalls, func() error { return p.try(ctx, out) }, failed)
+	return p.main.traced(ctx, m, func(ctx context.Context, out *nats.Msg) error {
+		return p.main.persist(ctx, m.Subject, &p.stalls, func() error { return p.try(ctx, out) }, failed)
+	})
 }
 
 // try publishes to main, and to the fallback if main does not take the message.

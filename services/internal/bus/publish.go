@@ -38,6 +38,9 @@ type Msg struct {
 	Traceparent string
 	Tracestate  string
 	Payload     []byte
+	// Trace makes a span of storing it, whose context the message then has in place of
+	// Traceparent and Tracestate.
+	Trace Trace
 }
 
 // Publish returns nil once the message is stored, and tries until then or until
@@ -50,12 +53,13 @@ func (c *Conn) Publish(ctx context.Context, m Msg) error {
 // publish is Publish, and calls failed with the reason of each try that is to be
 // followed by another.
 func (c *Conn) publish(ctx context.Context, m Msg, failed func(error)) error {
-	out := m.message()
 	limit := publishTry
 	if c.local {
 		limit = publishTryLocal
 	}
-	return c.persist(ctx, m.Subject, &c.stalls, func() error { return c.publishOnce(ctx, out, limit) }, failed)
+	return c.traced(ctx, m, func(ctx context.Context, out *nats.Msg) error {
+		return c.persist(ctx, m.Subject, &c.stalls, func() error { return c.publishOnce(ctx, out, limit) }, failed)
+	})
 }
 
 func (m Msg) message() *nats.Msg {

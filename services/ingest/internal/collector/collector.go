@@ -15,11 +15,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	otel "go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/door"
 	"github.com/drainline/drainline/services/ingest/internal/notice"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
+	"github.com/drainline/drainline/services/ingest/internal/trace"
 	"github.com/drainline/drainline/services/internal/hec"
 )
 
@@ -57,6 +60,8 @@ type Options struct {
 	Bodies *body.Reader
 	Counts *Counts
 	Log    *slog.Logger
+	// Tracer makes a span of each request with events that is sampled; nil makes none.
+	Tracer otel.Tracer
 }
 
 // queries is the memory for the bodies of all requests to the ack endpoint, in bytes.
@@ -162,6 +167,11 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, hec.NewAnswer(c.health(r)))
 	default:
 		c.Counts.Requests.Add(1)
+		if e != ack { // clients ask again and again
+			var end func()
+			r, end = trace.Begin(c.Tracer, r, r.URL.Path)
+			defer end()
+		}
 		c.post(w, r, e)
 	}
 }
@@ -170,6 +180,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // looked at before anything else of the request, and its body last.
 func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint) {
 	q, err := c.rules.Load().admit(r)
+	trace.Note(r, q.tokenName(), "")
 	if err == nil && e != ack && fromLogplex(r.Header) {
 		c.Counts.Logplex.Add(1)
 		sender := q.sender()
@@ -185,6 +196,7 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint) {
 	default:
 		reply, err = c.take(w, q, e)
 	}
+	w = trace.Answering(w, r)
 	if err != nil {
 		c.refuse(w, q, e, err)
 		return

@@ -107,7 +107,7 @@ func (q *request) parcel(m *message, ack *drainlinev1.Ack) *parcel.Parcel {
 	id := wire.RandomID()
 	p := &parcel.Parcel{Shard: q.token.Name + " " + q.client, Parts: make([]parcel.Part, len(m.pieces))}
 	facts := &drainlinev1.Facts{UserAgent: parcel.Text(q.http.UserAgent(), parcel.MaxUserAgent), RemoteAddr: q.client}
-	traced, before := trace.Of(q.http.Header), 0
+	traced, before := trace.Of(q.http), 0
 	for i, piece := range m.pieces {
 		part := id
 		if i > 0 {

@@ -9,10 +9,13 @@ import (
 	"strings"
 	"sync/atomic"
 
+	otel "go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/ingest/internal/body"
 	"github.com/drainline/drainline/services/ingest/internal/notice"
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
+	"github.com/drainline/drainline/services/ingest/internal/trace"
 )
 
 // memory bounds the bodies of all requests at one time, in bytes. Where bodies may
@@ -30,6 +33,8 @@ type Options struct {
 	Stopping func() error
 	Counts   *Counts
 	Log      *slog.Logger
+	// Tracer makes a span of each request that is sampled; nil makes none.
+	Tracer otel.Tracer
 }
 
 // Door takes Heroku's log drains: it answers 204 once a request is stored.
@@ -79,6 +84,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusMethodNotAllowed, "logs are sent with POST")
 	default:
 		d.Counts.Requests.Add(1)
+		r, end := trace.Begin(d.Tracer, r, routeOf(r.URL.Path, app))
+		defer end()
 		sender, err := d.admit(r, rules, app)
 		if err == nil {
 			err = d.ofLogplex(r.Header)
@@ -156,6 +163,7 @@ func IsLogplex(h http.Header) bool {
 
 // conclude answers a request that was taken or, with what take returned, was not.
 func (d *Door) conclude(w http.ResponseWriter, r *http.Request, err error) {
+	w = trace.Answering(w, r)
 	no, refused := errors.AsType[*refusal](err)
 	switch {
 	case err == nil:

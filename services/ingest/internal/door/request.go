@@ -29,6 +29,7 @@ type request struct {
 
 func newRequest(r *http.Request, rules *rules, s Sender) *request {
 	who := identify(s.Credential, r.Header)
+	trace.Note(r, s.Credential, who.drainToken)
 	return &request{
 		Sender: s, http: r, rules: rules, who: who,
 		query: rules.query(r.URL), received: time.Now(), unknown: rules.unknown(who.drainToken),
@@ -73,7 +74,7 @@ func (q *request) parcel(body []byte, frames, framed int) *parcel.Parcel {
 	p := &parcel.Parcel{
 		Shard: q.who.shard(), Ordered: q.rules.Joined[q.who.drainToken], Repeatable: repeatable, Parts: cut(id, body, frames, framed),
 	}
-	facts, traced := q.facts(), trace.Of(q.http.Header)
+	facts, traced := q.facts(), trace.Of(q.http)
 	for i := range p.Parts {
 		m := p.Parts[i].Request
 		m.Door, m.Defaults, m.Marks = q.Door, q.Defaults, q.Marks

@@ -125,6 +125,14 @@ func (r *rules) route(p string) (app string, ok bool) {
 	return app, isName(app)
 }
 
+// routeOf is a log path without the app that it names.
+func routeOf(p, app string) string {
+	if app == "" {
+		return p
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(p, "/"), app) + "{app}"
+}
+
 // isName is what the names of apps are made of.
 func isName(s string) bool {
 	if s == "" || len(s) > maxName || s == "." || s == ".." {

@@ -1,4 +1,4 @@
-// Package trace reads W3C trace contexts off requests.
+// Package trace begins the traces of requests, or goes on with those they come with.
 package trace
 
 import (
@@ -17,9 +17,9 @@ const (
 // longest bounds what is kept of either header, in bytes.
 const longest = 512
 
-// Of takes over the trace context of a request, nil when there is none that looks
-// like one.
-func Of(h http.Header) *drainlinev1.Trace {
+// ofHeader is the trace context that a request came with, nil when there is none that
+// looks like one.
+func ofHeader(h http.Header) *drainlinev1.Trace {
 	parent, state := h.Get(headerParent), h.Get(headerState)
 	if !isParent(parent) {
 		return nil

@@ -1,4 +1,4 @@
-package trace_test
+package trace
 
 import (
 	"net/http"
@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
-	"github.com/drainline/drainline/services/ingest/internal/trace"
 )
 
 func TestOf(t *testing.T) {
@@ -36,7 +35,7 @@ func TestOf(t *testing.T) {
 		h := http.Header{}
 		h.Set("Traceparent", c.parent)
 		h.Set("Tracestate", c.state)
-		if got := trace.Of(h); !proto.Equal(got, c.want) {
+		if got := ofHeader(h); !proto.Equal(got, c.want) {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}

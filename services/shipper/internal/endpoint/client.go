@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/hec"
 )
@@ -29,6 +31,7 @@ type Request struct {
 	Gzip bool
 
 	failed []string // URLs, in this round
+	tries  int
 }
 
 // Receipt is what a collector answered that has taken every event of a request.
@@ -50,6 +53,8 @@ type Options struct {
 	Version string
 	// Log gets a line when a URL stops to take events and one when it takes them again.
 	Log *slog.Logger
+	// Tracer makes a span of each try whose context has a sampled one; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Client sends requests to one destination. Its methods may be called from any
@@ -65,6 +70,7 @@ type Client struct {
 	timeout        time.Duration
 	healthInterval time.Duration
 	empty          Request // like those with events
+	tracer         trace.Tracer
 	now            func() time.Time
 
 	mu     sync.Mutex
@@ -83,7 +89,7 @@ func New(d *config.Destination, o Options) (*Client, error) {
 		transports: transports, headers: newHeaders(o.Version, o.Channel, d.Token),
 		token: d.Token, channel: o.Channel, version: o.Version, ack: d.Ack,
 		timeout: d.Timeout, healthInterval: d.Health.Interval,
-		empty: emptyRequest(d), now: time.Now,
+		empty: emptyRequest(d), tracer: o.Tracer, now: time.Now,
 	}
 	c.balancer = balancer{normal: d.Concurrency.Max, now: c.clock}
 	for _, base := range d.URLs {
@@ -147,7 +153,9 @@ func (c *Client) Close() {
 func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
 	turn := c.balancer.pick(r)
 	t := turn.target
+	ctx, span := c.begin(ctx, t, r)
 	receipt, o, err := c.post(ctx, t, r)
+	told(span, &o, &receipt.Answer, err)
 	if o.err != nil && ctx.Err() != nil {
 		c.balancer.done(turn, o.err)
 		return Receipt{}, fmt.Errorf("%s: %w", t.base, o.err)
