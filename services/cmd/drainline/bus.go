@@ -15,8 +15,13 @@ import (
 // dialBus connects an operator's command to the bus of a configuration: at bus.url, or
 // the one inside the `drainline run` that has bus.embedded.dir. Close it.
 func dialBus(ctx context.Context, c *config.Config) (*bus.Conn, error) {
+	return dialBusAs(ctx, c, bus.Operator)
+}
+
+// dialBusAs is dialBus with the inbox of a service, which its NATS user may be bound to.
+func dialBusAs(ctx context.Context, c *config.Config, name string) (*bus.Conn, error) {
 	o := bus.Options{
-		URL: c.Bus.URL, Name: "operator", Names: wire.Names{Prefix: c.Bus.Prefix}, CredsFile: c.Bus.CredsFile,
+		URL: c.Bus.URL, Name: name, Names: wire.Names{Prefix: c.Bus.Prefix}, CredsFile: c.Bus.CredsFile,
 		ConnectTimeout: c.Bus.ConnectTimeout, Log: slog.New(slog.DiscardHandler),
 	}
 	if c.Bus.URL == "" {
