@@ -26,6 +26,7 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/audit"
+	"github.com/drainline/drainline/services/internal/backlog"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
@@ -79,7 +80,8 @@ type Process struct {
 	checks   []check
 	facts    []fact
 	atEnd    []func()
-	streams  *streams // nil before Connect
+	streams  *streams       // nil before Connect
+	backlog  *backlog.Watch // nil before Connect
 	refused  refusal
 	presence presence
 	inForce  atomic.Pointer[string] // SHA of the configuration
@@ -222,13 +224,31 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	if p.streams != nil {
 		return conn, nil
 	}
-	p.streams = &streams{conn: conn, ensure: ensure, timeout: c.ConnectTimeout, log: p.Log}
+	p.streams = &streams{conn: conn, ensure: ensure, timeout: c.ConnectTimeout, log: p.Log, config: p.Config}
+	p.watchBacklog(conn, embedded)
 	return conn, p.streams.prepare(ctx, p.Config)
+}
+
+// FactBacklog is the name under which a status has the backlog.Streams.
+const FactBacklog = "backlog"
+
+// watchBacklog tells what waits on the bus, which never makes a process unable to do its job.
+func (p *Process) watchBacklog(conn *bus.Conn, embedded Embedded) {
+	o := backlog.Options{Bus: conn, Metrics: p.Metrics, Log: p.Log}
+	capacity := int64(0)
+	if embedded != nil {
+		o.Disk, capacity = embedded, embedded.Capacity()
+	}
+	o.Plan = func() topology.Plan { return topology.New(p.streams.current(), capacity) }
+	p.backlog = backlog.New(o)
+	p.Check("streams", false, p.backlog.Healthy)
+	p.Tell(FactBacklog, func() any { return p.backlog.Streams() })
 }
 
 // Embedded is the NATS server inside a process.
 type Embedded interface {
 	nats.InProcessConnProvider
+	backlog.Disk
 	Capacity() int64
 }
 
@@ -252,6 +272,7 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 	})
 	if p.streams != nil {
 		background.Go(func() { p.streams.keep(watchCtx) })
+		background.Go(func() { p.backlog.Run(watchCtx) })
 	}
 	defer background.Wait()
 	defer stopWatch()

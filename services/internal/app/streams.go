@@ -46,6 +46,13 @@ func (s *streams) prepare(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
+// current is the configuration whose streams are there.
+func (s *streams) current() *config.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
+
 // keep makes sure again after each reconnect, until ctx ends.
 func (s *streams) keep(ctx context.Context) {
 	tick := time.NewTicker(look)

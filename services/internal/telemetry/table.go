@@ -76,6 +76,7 @@ func Table() []Group {
 	return []Group{
 		{"Process", processMetrics()},
 		{"Bus", busMetrics()},
+		{"Backlog", backlogMetrics()},
 		{"Logplex door", logplexMetrics()},
 		{"HEC door", collectorMetrics()},
 		{"Ingest", ingestMetrics()},
@@ -110,6 +111,47 @@ func busMetrics() []Metric {
 		{
 			Name: "drainline_dead_letters", Kind: KindCounter, Unit: "{letter}", Labels: []string{"stage", "reason"}, Most: mostReasons,
 			Help: "Dead letters stored, by what made them and why.",
+		},
+	}
+}
+
+func backlogMetrics() []Metric {
+	stream := []string{"stream", "destination"}
+	return []Metric{
+		{
+			Name: "drainline_backlog_messages", Kind: KindGauge, Unit: "{message}", Labels: stream,
+			Help: "Messages (blocks, batches, dead letters) that the stream holds. Every instance tells of all streams: take the maximum, not the sum.",
+		},
+		{
+			Name: "drainline_backlog_pending", Kind: KindGauge, Unit: "{message}", Labels: stream,
+			Help: "Messages that no instance has taken yet.",
+		},
+		{
+			Name: "drainline_backlog_unacked", Kind: KindGauge, Unit: "{message}", Labels: stream,
+			Help: "Messages in the hands of instances, not acknowledged.",
+		},
+		{Name: "drainline_backlog_size", Kind: KindGauge, Unit: "By", Labels: stream, Help: "What the messages take."},
+		{Name: "drainline_backlog_limit", Kind: KindGauge, Unit: "By", Labels: stream, Help: "What they may take: then the stream is full."},
+		{
+			Name: "drainline_backlog_oldest_age", Kind: KindGauge, Unit: "s", Labels: stream,
+			Help: "Time since the stream's oldest message was stored, 0 when it is empty.",
+		},
+		{
+			Name: "drainline_backlog_seconds_to_full", Kind: KindGauge, Unit: "s", Labels: stream,
+			Help: "Time until the stream is full if it goes on growing as in the last minutes. Absent while it does not grow.",
+		},
+		{
+			Name: "drainline_backlog_seconds_to_drain", Kind: KindGauge, Unit: "s", Labels: stream,
+			Help: "Time until nothing waits if it goes on shrinking as in the last minutes, 0 when it is empty. Absent while it does not shrink.",
+		},
+		{Name: "drainline_disk_free", Kind: KindGauge, Unit: "By", Help: "Free space on the disk of the embedded NATS server."},
+		{
+			Name: "drainline_disk_headroom", Kind: KindGauge, Unit: "By",
+			Help: "Free space on the disk of the embedded NATS server above what has to stay free: below 0 nothing is accepted.",
+		},
+		{
+			Name: "drainline_disk_sync_duration", Kind: KindHistogram, Unit: "s", Buckets: short(),
+			Help: "Time to write a page to the disk of the embedded NATS server and have it safe (fsync), tried every ten seconds.",
 		},
 	}
 }
