@@ -8,12 +8,8 @@ import (
 	"time"
 )
 
-const (
-	// syncName is a file in the data directory that is written to see how long it takes.
-	syncName = "sync.probe"
-	// syncBytes is what a small message takes.
-	syncBytes = 4 << 10
-)
+// syncName is a file in the data directory that is written to see how long it takes.
+const syncName = "sync.probe"
 
 // Space is what is free on the disk, and what has to stay free, in bytes.
 func (s *Server) Space() (free, needed int64, err error) {
@@ -21,7 +17,7 @@ func (s *Server) Space() (free, needed int64, err error) {
 	return d.free, s.opts.MinFree, err
 }
 
-// TimeSync writes a page beside the streams and returns how long it took until it was
+// TimeSync writes a block beside the streams and returns how long it took until it was
 // on the disk. It is for one at a time.
 func (s *Server) TimeSync() (took time.Duration, err error) {
 	f, err := os.OpenFile(filepath.Join(s.opts.Dir, syncName), os.O_CREATE|os.O_WRONLY, 0o600)
