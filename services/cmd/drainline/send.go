@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/player"
@@ -144,7 +143,7 @@ func progressLine(w io.Writer, before, now player.Result) {
 	if now.LastFailure != nil && now.Accepted == before.Accepted {
 		line += "  last failure: " + now.LastFailure.Error()
 	}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		fmt.Fprint(w, "\r\x1b[K"+line) // one line that is written over
 		return
 	}
