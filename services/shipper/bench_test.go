@@ -29,6 +29,7 @@ func BenchmarkPack(b *testing.B) {
 				body     batch.Body
 				contents batch.Contents
 				n        = newEncoder(s)
+				ship     shipment
 				size     int
 			)
 			body.Start(s.gzip)
@@ -50,9 +51,11 @@ func BenchmarkPack(b *testing.B) {
 						body.Bytes()
 						body.Start(s.gzip)
 						contents.Reset()
+						ship.account.reset()
 					}
 					body.Add(encoded)
 					contents.Add(ticket, i, o.batch.Origins[e.Origin].ReceivedNS)
+					ship.book(ticket, &o.batch, e)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(done), "ns/event")

@@ -152,6 +152,12 @@ func (s *shipment) buryTogether(ctx context.Context, ticket *batch.Ticket, posit
 	}
 	ticket.Touch()
 	d.meters.dead.Add(len(positions))
+	var booked account
+	for _, position := range positions {
+		b := &s.source.opened.batch // which the letter was made of
+		booked.add(ticket, b, &b.Events[position], dead)
+	}
+	d.books.Post(&booked.tally)
 	return nil
 }
 

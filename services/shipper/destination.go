@@ -13,6 +13,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/shipper/internal/ack"
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
@@ -32,6 +33,7 @@ type destination struct {
 	tracer   trace.Tracer // may be nil
 	meters   *meters
 	latency  *latency
+	books    *ledger.Ledger
 	refusals bus.Alarm
 	strange  bus.Alarm // tokens that the configuration does not have
 	indexes  *unknownIndexes
@@ -59,9 +61,9 @@ type destination struct {
 	removed chan struct{} // closed when the configuration has lost it
 }
 
-func newDestination(name string, o Options, m *meters, l *latency) *destination {
+func newDestination(name string, o Options, m *meters, l *latency, books *ledger.Ledger) *destination {
 	d := &destination{
-		name: name, bus: o.Bus, log: o.Log.With("destination", name), tracer: o.Tracer, meters: m, latency: l,
+		name: name, bus: o.Bus, log: o.Log.With("destination", name), tracer: o.Tracer, meters: m, latency: l, books: books,
 		indexes: newUnknownIndexes(o.Metrics, name),
 		channel: endpoint.NewChannel(), version: o.Version, drain: drainTimeout, mostPending: mostPending, removed: make(chan struct{}),
 		window: pace.NewWindow(1, false), rate: pace.NewRate(config.RateLimit{}),
@@ -124,6 +126,7 @@ func (d *destination) run(ctx context.Context) {
 		left.contents.GiveBack()
 	}
 
+	d.books.Flush() // which settles
 	close(landed)
 	stop()
 	watching.Wait()

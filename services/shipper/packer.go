@@ -94,7 +94,7 @@ func (p *packer) giveBack() {
 func (p *packer) collectLost() {
 	for _, l := range p.destination.lost.take() {
 		s := p.shipment(l.key)
-		s.contents = l.contents
+		s.contents, s.account = l.contents, l.account
 		s.todo = append(s.todo, attempt{events: s.contents.All()})
 		p.waiting = append(p.waiting, s)
 	}
@@ -164,6 +164,7 @@ func (p *packer) add(s *settings, token string, e *wire.Event) bool {
 	}
 	into.body.Add(encoded)
 	into.contents.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
+	into.book(p.open.ticket, &p.open.batch, e)
 	into.full = !s.hasRoom(&into.body, 1)
 	return true
 }

@@ -14,10 +14,12 @@ import (
 type parcel struct {
 	key      key
 	contents batch.Contents
+	account  *account
 }
 
 // indexed takes a parcel that Splunk has acknowledged.
 func (d *destination) indexed(p *parcel) {
+	d.books.Post(&p.account.tally)
 	d.acks.note(nil)
 	d.parking.delivered()
 	d.meters.delivered.Add(p.contents.Len())

@@ -10,13 +10,13 @@ import (
 )
 
 // settle acknowledges deliveries on the bus, of which every event is delivered or
-// dead. Whoever waits for one of them is told first, if that can be done soon, or as
+// dead, when that is in the books. Whoever waits for one of them is told first, if that can be done soon, or as
 // soon as it can; whom a crash keeps from it sends the events again, to be sure.
 func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 	var awaited []wire.ID
 	for _, t := range tickets {
 		if t.Awaited.IsZero() {
-			t.Delivery.Ack()
+			d.books.Settle(t.Delivery.Ack)
 		} else {
 			awaited = append(awaited, t.Awaited)
 		}
@@ -32,7 +32,7 @@ func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 	}
 	for _, t := range tickets {
 		if !t.Awaited.IsZero() {
-			t.Delivery.Ack()
+			d.books.Settle(t.Delivery.Ack)
 		}
 	}
 }

@@ -94,6 +94,7 @@ func (in *intake) shed(ctx context.Context, o *opened) bool {
 	d := in.destination
 	policy := d.settings().config.WhenFull
 	delivery, events := o.ticket.Delivery, len(o.batch.Events)
+	came := dropped
 	switch policy {
 	case config.FullDead:
 		letter := delivery.Dead(wire.StageShipper, ReasonStreamFull, "the destination's stream was full")
@@ -102,6 +103,7 @@ func (in *intake) shed(ctx context.Context, o *opened) bool {
 			return false
 		}
 		d.meters.dead.Add(events)
+		came = dead
 	case config.FullDropOldest:
 		d.meters.dropped.Add(events)
 	default:
@@ -110,6 +112,11 @@ func (in *intake) shed(ctx context.Context, o *opened) bool {
 	if in.shedAlarm.Due() {
 		d.log.Warn("the destination's stream is full, its oldest events go to make room", "when_full", policy)
 	}
+	var booked account
+	for i := range o.batch.Events {
+		booked.add(o.ticket, &o.batch, &o.batch.Events[i], came)
+	}
+	d.books.Post(&booked.tally)
 	d.settle(ctx, o.ticket)
 	return true
 }

@@ -33,6 +33,7 @@ type shipment struct {
 	slowDown  bool
 	source    source
 	encoder   *encoder // of what is sent in parts or anew
+	account   *account // of all contents, as delivered; nil where that is not known
 }
 
 // attempt is some events of a shipment that are sent together, or are a dead letter.
@@ -80,9 +81,12 @@ func (s *shipment) reset() {
 	s.contents.Reset()
 	s.body.Reset(most)
 	clear(s.todo)
+	if s.account != nil {
+		s.account.reset()
+	}
 	*s = shipment{
 		destination: s.destination, running: s.running,
-		contents: s.contents, body: s.body, todo: s.todo[:0],
+		contents: s.contents, body: s.body, todo: s.todo[:0], account: s.account,
 	}
 }
 
@@ -152,7 +156,7 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 		case err == nil:
 			s.isolation.delivered(a)
 			s.destination.meters.possibleDuplicates.Add(a.uncounted)
-			s.took(a.events, receipt)
+			s.took(a, receipt)
 			return nil
 		case errors.Is(err, errRepack):
 		case errors.As(err, &refused):
@@ -218,14 +222,19 @@ func (s *shipment) read(event int) (*wire.Event, error) {
 
 // took notes that Splunk has accepted events. Those that it will acknowledge are the
 // tracker's from here on.
-func (s *shipment) took(events batch.Selection, r endpoint.Receipt) {
-	d := s.destination
+func (s *shipment) took(a *attempt, r endpoint.Receipt) {
+	d, events := s.destination, a.events
+	booked := s.accountOf(a)
 	s.contents.Tickets(events, (*batch.Ticket).Touch)
 	s.slowDown = s.slowDown || endpoint.SlowDown(r.Answer)
 	if r.Session != nil {
-		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events)})
+		if booked == s.account {
+			s.account = nil // it is the parcel's
+		}
+		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events), account: booked})
 		return
 	}
+	d.books.Post(&booked.tally)
 	d.parking.delivered()
 	d.meters.delivered.Add(events.Len())
 	d.latency.record(s.contents.OldestNS())

@@ -17,7 +17,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
 )
@@ -38,6 +40,7 @@ type Options struct {
 type Shipper struct {
 	o        Options
 	latency  *latency
+	books    *ledger.Ledger
 	reloaded chan struct{}
 
 	mu           sync.Mutex
@@ -53,6 +56,7 @@ func New(o Options) (*Shipper, error) {
 	}
 	s := &Shipper{
 		o: o, latency: newLatency(), reloaded: make(chan struct{}, 1),
+		books:        ledger.New(ledger.Options{Bus: o.Bus, Stage: wire.StageShipper, Log: o.Log}),
 		destinations: map[string]*destination{}, meters: map[string]*meters{},
 	}
 	configure, err := s.prepare(o.Config)
@@ -155,7 +159,7 @@ func (s *Shipper) destination(name string) *destination {
 		m = newMeters(s.o.Metrics, name)
 		s.meters[name] = m
 	}
-	return newDestination(name, s.o, m, s.latency)
+	return newDestination(name, s.o, m, s.latency, s.books)
 }
 
 // Healthy is nil while every destination takes events, else names those that do
@@ -171,6 +175,9 @@ func (s *Shipper) Healthy() error {
 	}
 	return errors.Join(troubles...)
 }
+
+// Ledger gives the books.
+func (s *Shipper) Ledger() *ledger.Ledger { return s.books }
 
 // Counts are the totals of all destinations since the start.
 func (s *Shipper) Counts() Counts {
