@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -103,6 +104,12 @@ func AppendLine(dst []byte, block ID, frame uint32) []byte {
 // id), where and why.
 func DeadID(of ID, stage, reason string) ID {
 	return hash("dead", string(of[:]), stage, reason)
+}
+
+// ReplayID is the id of the message that a dead letter becomes again. The same letter,
+// changed in the same way, is the same message; once it has died again it is another letter.
+func ReplayID(letter ID, storedNS int64, change string) ID {
+	return hash("replay", string(letter[:]), strconv.FormatInt(storedNS, 10), change)
 }
 
 // PayloadID identifies a payload that cannot be read any more.

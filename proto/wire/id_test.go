@@ -64,7 +64,8 @@ func TestIDsOfDifferentKindsDiffer(t *testing.T) {
 	seen := map[wire.ID]string{}
 	for name, id := range map[string]wire.ID{
 		"request": wire.RequestID("", "", ""), "shuttle": wire.ShuttleRequestID("", "", nil), "loss": wire.LossID(none, nil),
-		"part": wire.PartID(none, 0), "batch": wire.BatchID(none, "", 0, 0), "dead": wire.DeadID(none, "", ""), "payload": wire.PayloadID(nil),
+		"part": wire.PartID(none, 0), "batch": wire.BatchID(none, "", 0, 0), "dead": wire.DeadID(none, "", ""), "payload": wire.PayloadID(nil), "replay": wire.ReplayID(none, 0, ""),
+		"a letter that died later": wire.ReplayID(none, 1, ""), "a letter that was changed": wire.ReplayID(none, 0, "x"),
 		"parts are numbered": wire.PartID(none, 1), "first and last frame": wire.BatchID(none, "", 1, 0), "last and first": wire.BatchID(none, "", 0, 1),
 		"random": wire.RandomID(), "random again": wire.RandomID(),
 	} {

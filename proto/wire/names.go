@@ -62,6 +62,9 @@ func (n Names) EventsStream(destination string) string { return n.Prefix + "_eve
 // EventsSubject is where transform publishes EventBatches of one destination.
 func (n Names) EventsSubject(destination string) string { return n.Prefix + ".events." + destination }
 
+// EventsSubjects matches the batches for every destination.
+func (n Names) EventsSubjects() string { return n.Prefix + ".events.>" }
+
 // DeadStream keeps every stage's dead letters.
 func (n Names) DeadStream() string { return n.Prefix + "_dead" }
 

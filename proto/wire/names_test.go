@@ -17,6 +17,7 @@ func TestNamesArePinned(t *testing.T) {
 		{n.RawSubject("s0"), "drainline.raw.s0"},
 		{n.EventsStream("splunk"), "drainline_events_splunk"},
 		{n.EventsSubject("splunk"), "drainline.events.splunk"},
+		{n.EventsSubjects(), "drainline.events.>"},
 		{n.DeadStream(), "drainline_dead"},
 		{n.DeadSubject(wire.StageTransform, "bad_frame"), "drainline.dead.transform.bad_frame"},
 		{n.DeadSubjects(), "drainline.dead.>"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -48,6 +49,19 @@ func (f *Flags) Loader() (config.Loader, error) {
 	l, err := Sets(f.sets)
 	l.Files, l.Environ = f.files, os.Environ()
 	return l, err
+}
+
+// Take gives, and takes away, what --set says of keys that are none of the configuration's.
+func (f *Flags) Take(keys ...string) (pairs []string) {
+	f.sets = slices.DeleteFunc(f.sets, func(set string) bool {
+		key, _, _ := strings.Cut(set, "=")
+		if !slices.Contains(keys, key) {
+			return false
+		}
+		pairs = append(pairs, set)
+		return true
+	})
+	return pairs
 }
 
 // Sets reads a configuration of nothing but key=value settings.

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/cmd/drainline/internal/view"
+	"github.com/drainline/drainline/services/internal/app"
+	"github.com/drainline/drainline/services/internal/audit"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/display"
+	"github.com/drainline/drainline/services/internal/topology"
+)
+
+// letterTime bounds what is done with one letter: longer, and the bus is in trouble or a
+// stream full.
+const letterTime = 30 * time.Second
+
+// errLeft ends a command that has left letters where they are.
+var errLeft = errors.New("letters are left where they were")
+
+func deadReplayCommand() *cobra.Command {
+	var (
+		f    deadFlags
+		yes  bool
+		from string
+	)
+	cmd := &cobra.Command{
+		Use:   "replay [ID]...",
+		Short: "Send dead letters on once more",
+		Long: `Send dead letters on once more: those of the shipper as events to their destination, those
+of transform as they came in, to transform and by today's rules. Each is removed once its
+message is stored. It is at least once: when the command dies between the two, the letter
+is still there, and its events may come twice if it is replayed after more than two
+minutes (of the shipper: 30). A letter that dies again is a new one.
+
+--set index=x (or host, source, sourcetype, destination) changes the events of letters of the
+shipper; with any other key it sets one of the configuration, as everywhere. --from transform
+leaves letters of the shipper where they are, and says so: the lines their events were made of
+are not kept. It leaves a record (drainline audit).`,
+		Example: `  drainline dead replay --reason hec_7 --set index=main
+  drainline dead replay --stage transform --reason bad_frame --yes
+  drainline dead replay 4e73d6819d818a5de46b77015c255c08`,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			pairs := f.Flags.Take(view.Changeable()...)
+			if from != "" && from != wire.StageTransform {
+				return &app.UsageError{Err: fmt.Errorf("--from %s: want transform, or nothing for where each letter came from", from)}
+			}
+			g, err := f.open(cmd, ids)
+			if err != nil {
+				return err
+			}
+			defer g.conn.Close()
+			change, err := view.NewChange(pairs, topology.Destinations(g.config))
+			if err != nil {
+				return &app.UsageError{Err: err}
+			}
+			e := errand{
+				name: "replay", done: "replayed", action: audit.ActionDeadReplay, filter: filter(cmd, ids, change), yes: yes,
+				json: f.output == outputJSON,
+				do: func(ctx context.Context, found *view.Found) error {
+					m, err := view.Replay(g.conn.Names(), found, change, from == wire.StageTransform)
+					if err != nil {
+						return &leftError{err}
+					}
+					if err := g.conn.Publish(ctx, m); err != nil {
+						return err //nolint:wrapcheck // says what it is
+					}
+					return g.conn.Remove(ctx, g.conn.Names().DeadStream(), found.Kept)
+				},
+			}
+			return g.run(cmd, e)
+		},
+	}
+	f.add(cmd, 0)
+	cmd.Flags().Lookup("set").Usage = "set one `key=value` of the events (destination, host, index, source, sourcetype) or of the configuration"
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().StringVar(&from, "from", "", "only through this `stage` again: transform")
+	return cmd
+}
+
+func deadPurgeCommand() *cobra.Command {
+	var (
+		f   deadFlags
+		yes bool
+	)
+	cmd := &cobra.Command{
+		Use:     "purge [ID]...",
+		Short:   "Delete dead letters for good",
+		Long:    "Delete dead letters for good. Their events are lost. It leaves a record (drainline audit).",
+		Example: "  drainline dead purge --reason bad_frame --until 24h\n  drainline dead purge --app staging --yes",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			g, err := f.open(cmd, ids)
+			if err != nil {
+				return err
+			}
+			defer g.conn.Close()
+			return g.run(cmd, errand{
+				name: "purge", done: "purged", action: audit.ActionDeadPurge, filter: filter(cmd, ids, view.Change{}), yes: yes,
+				json: f.output == outputJSON,
+				do: func(ctx context.Context, found *view.Found) error {
+					return g.conn.Remove(ctx, g.conn.Names().DeadStream(), found.Kept)
+				},
+			})
+		},
+	}
+	f.add(cmd, 0)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// errand is what is done with each of some letters.
+type errand struct {
+	name, done     string // replay, replayed
+	action, filter string // for the record
+	yes, json      bool
+	do             func(ctx context.Context, found *view.Found) error
+}
+
+// leftError is why a letter is left where it is, while others go on.
+type leftError struct{ error }
+
+// result is what an errand came to, as -o json prints it.
+type result struct {
+	Matched int            `json:"matched"`
+	Done    int            `json:"done"`
+	Gone    int            `json:"gone"` // while it was under way, by somebody else
+	Left    map[string]int `json:"left"` // by why
+}
+
+// run does an errand with all letters that are there now and meant: it counts them, asks,
+// and goes through them.
+func (g *graveyard) run(cmd *cobra.Command, e errand) error {
+	r := result{Left: map[string]int{}}
+	err := g.each(cmd, func(found *view.Found) error {
+		r.Matched++
+		g.search.Last = found.Kept.Sequence // those that die again meanwhile are new ones
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if r.Matched == 0 {
+		return e.tell(cmd.OutOrStdout(), r)
+	}
+	if err := e.confirm(cmd, r.Matched); err != nil {
+		return err
+	}
+	bar := newBar(cmd.ErrOrStderr(), r.Matched)
+	err = g.each(cmd, func(found *view.Found) error {
+		defer bar.step()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), letterTime)
+		defer cancel()
+		err := e.do(ctx, found)
+		left, isLeft := errors.AsType[*leftError](err)
+		switch {
+		case err == nil:
+			r.Done++
+		case errors.Is(err, bus.ErrGone):
+			r.Gone++
+		case isLeft:
+			r.Left[left.Error()]++
+		default:
+			return fmt.Errorf("letter %s: %w", wire.ToID(found.Dead.GetId()), err)
+		}
+		return nil
+	})
+	bar.end()
+	if err == nil && len(r.Left) > 0 {
+		err = errLeft
+	}
+	err = g.record(cmd, e.action, e.filter, r.Done, err)
+	return errors.Join(e.tell(cmd.OutOrStdout(), r), err)
+}
+
+// record leaves the record of what was done, and returns what went wrong with either.
+func (g *graveyard) record(cmd *cobra.Command, action, filter string, count int, err error) error {
+	return errors.Join(err, audit.Record(cmd.Context(), g.conn, audit.Deed{
+		Action: action, Filter: filter, Count: count, Configuration: g.config.SHA(), Err: err,
+	}))
+}
+
+// confirm asks before more than one letter is touched.
+func (e *errand) confirm(cmd *cobra.Command, count int) error {
+	if e.yes || count == 1 {
+		return nil
+	}
+	if in, ok := cmd.InOrStdin().(*os.File); !ok || !term.IsTerminal(int(in.Fd())) {
+		return &app.UsageError{Err: fmt.Errorf("this would %s %s: say --yes to do so", e.name, letters(count))}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s %s? [y/N] ", e.name, letters(count))
+	answer, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 100)).ReadString('\n')
+	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+func (e *errand) tell(w io.Writer, r result) error {
+	if e.json {
+		return json.NewEncoder(w).Encode(r) //nolint:wrapcheck // says what it is
+	}
+	if r.Matched == 0 {
+		fmt.Fprintln(w, "no such letters")
+		return nil
+	}
+	fmt.Fprintf(w, "%s of %d\n", e.done+" "+letters(r.Done), r.Matched)
+	if r.Gone > 0 {
+		fmt.Fprintf(w, "%s gone by then\n", letters(r.Gone))
+	}
+	for why, count := range r.Left {
+		fmt.Fprintf(w, "%s left: %s\n", letters(count), display.Text(why))
+	}
+	return nil
+}
+
+// bar shows how far an errand has come, on a terminal.
+type bar struct {
+	out         io.Writer // nil where nobody looks
+	done, total int
+	drawn       time.Time
+}
+
+// barEvery is how often a bar is drawn, and barWidth how wide, in characters.
+const (
+	barEvery = 100 * time.Millisecond
+	barWidth = 40
+)
+
+func newBar(out io.Writer, total int) *bar {
+	b := &bar{total: total}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		b.out = out
+	}
+	return b
+}
+
+func (b *bar) step() {
+	b.done++
+	if b.out != nil && (time.Since(b.drawn) >= barEvery || b.done == b.total) {
+		b.drawn = time.Now()
+		fmt.Fprint(b.out, "\r"+b.line())
+	}
+}
+
+func (b *bar) line() string {
+	full := min(b.done, b.total) * barWidth / b.total
+	return fmt.Sprintf("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), b.done, b.total)
+}
+
+func (b *bar) end() {
+	if b.out != nil && b.done > 0 {
+		fmt.Fprintln(b.out)
+	}
+}
