@@ -143,14 +143,16 @@ type result struct {
 // and goes through them.
 func (g *graveyard) run(cmd *cobra.Command, e errand) error {
 	r := result{Left: map[string]int{}}
+	last := uint64(0)
 	err := g.each(cmd, func(found *view.Found) error {
 		r.Matched++
-		g.search.Last = found.Kept.Sequence // those that die again meanwhile are new ones
+		last = found.Kept.Sequence
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	g.search.Last = last // those that die again meanwhile are new ones
 	if r.Matched == 0 {
 		return e.tell(cmd.OutOrStdout(), r)
 	}

@@ -19,10 +19,10 @@ import (
 
 // installation is a bus as a running all-in-one has it, and what its operator types.
 type installation struct {
-	t    *testing.T
-	bus  *bustest.Bus
-	conn *bus.Conn
-	sets []string
+	t      *testing.T
+	conn   *bus.Conn
+	config *config.Config
+	sets   []string
 }
 
 func install(t *testing.T) *installation {
@@ -38,7 +38,7 @@ func install(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Shutdown)
-	i := &installation{t: t}
+	i := &installation{t: t, config: c}
 	for key, value := range sets {
 		i.sets = append(i.sets, "--set", key+"="+value.(string))
 	}
