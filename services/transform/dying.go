@@ -106,11 +106,11 @@ func (d *dying) letters(block wire.ID) ([]*drainlinev1.DeadBlock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dead letter %s: %w", reason.code, err)
 		}
-		oldest := reason.block.GetRequests()[0]
+		oldest, traced := reason.block.GetRequests()[0], firstTraced(reason.block.GetRequests())
 		letters = append(letters, &drainlinev1.DeadBlock{
 			Id: id[:], Stage: wire.StageTransform, Reason: reason.code, Sentence: strings.Join(reason.sentences, "; "),
 			Content: drainlinev1.Content_CONTENT_RAW_BLOCK, Original: original,
-			ReceivedNs: oldest.GetReceivedNs(), Trace: oldest.GetTrace(),
+			ReceivedNs: oldest.GetReceivedNs(), Trace: traced.GetTrace(),
 		})
 	}
 	return letters, nil

@@ -29,7 +29,7 @@ func defaultMetadata(d *drainlinev1.Defaults) metadata {
 }
 
 // appendRequestFields appends what a request gives each of its events: its marks
-// over its defaults.
+// over its defaults, and the id of its trace.
 func (t *transformer) appendRequestFields(dst []wire.Field, r *drainlinev1.Request) []wire.Field {
 	dst = t.names.appendMarks(dst, r.GetMarks())
 	marks := dst
@@ -38,7 +38,7 @@ func (t *transformer) appendRequestFields(dst []wire.Field, r *drainlinev1.Reque
 			dst = append(dst, wire.Field{Name: f.GetName(), JSON: f.GetJson()})
 		}
 	}
-	return dst
+	return t.appendTrace(dst, r)
 }
 
 // appendUnder appends the fields whose names are not in dst yet.

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/tracing"
 	"github.com/drainline/drainline/services/transform/internal/join"
 )
 
@@ -20,6 +23,8 @@ type heldDelivery struct {
 	lines int // that wait
 	// touched says that lines of it are in the output in hand.
 	touched bool
+	// span is that of working on the block, until it is acknowledged.
+	span trace.Span
 }
 
 func (h *heldDelivery) hold() { h.lines++ }
@@ -28,6 +33,9 @@ func (h *heldDelivery) hold() { h.lines++ }
 func (h *heldDelivery) again() bool { return h.Delivery != nil && h.Attempts > 1 }
 
 func (h *heldDelivery) release() { h.lines, h.touched = h.lines-1, true }
+
+// errNotStored is why blocks are given back.
+var errNotStored = errors.New("what became of the block is not stored")
 
 // orderedWorker takes the blocks of an ordered shard one after the other and joins their
 // lines.
@@ -76,22 +84,19 @@ func (w *orderedWorker) take(ctx context.Context, d *bus.Delivery) {
 		w.flush(ctx)
 		w.again = again
 	}
-	h := &heldDelivery{Delivery: d, touched: true}
-	message, err := d.Open(w.message)
-	if err == nil {
-		w.message = message
-		err = wire.UnmarshalBlock(message, &w.block)
-	}
-	switch {
-	case errors.Is(err, bus.ErrNewer):
+	requests, err := w.read(d)
+	if errors.Is(err, bus.ErrNewer) {
 		return
-	case err != nil:
+	}
+	traced, span := process(ctx, d, requests)
+	if err != nil {
+		defer span.End()
 		w.transformer.books.start() // nobody knows what was in it
-		w.settle(ctx, d, dead(d, bus.ReasonDamaged, err))
+		w.settle(traced, d, dead(d, bus.ReasonDamaged, err))
 		return
 	}
+	h := &heldDelivery{Delivery: d, touched: true, span: span}
 	w.held = append(w.held, h)
-	requests := w.block.GetRequests()
 	w.round(ctx, wire.ToID(w.block.GetId()), func(t *transformer) {
 		t.joining.delivery, t.again = h, h.again()
 		for _, r := range requests {
@@ -142,6 +147,7 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 		if h.lines > 0 {
 			return false
 		}
+		h.span.End()
 		w.books.Settle(h.Ack)
 		w.totals.Blocks.Add(1)
 		return true
@@ -154,7 +160,7 @@ func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
 	origin := &bus.Delivery{}
 	for _, h := range w.held {
 		if h.touched {
-			origin = h.Delivery
+			origin, ctx = h.Delivery, trace.ContextWithSpan(ctx, h.span)
 		}
 	}
 	published, err := w.store(ctx, origin, out)
@@ -179,6 +185,9 @@ func (w *orderedWorker) letGo(ctx context.Context) {
 	w.held = slices.DeleteFunc(w.held, func(h *heldDelivery) bool {
 		if h.touched && ctx.Err() == nil {
 			h.Release(bus.AckWait)
+		}
+		if h.touched {
+			tracing.End(h.span, errNotStored)
 		}
 		return h.touched
 	})

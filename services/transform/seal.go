@@ -7,6 +7,7 @@ import (
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 // A section is what is made into one batch a destination: all of a usual block.
@@ -30,6 +31,8 @@ type sealedBatch struct {
 	Destination string
 	Events      int
 	Payload     []byte
+	// Carries are the sampled contexts of the requests that have events in it.
+	Carries tracing.Contexts
 }
 
 // sealer gathers the encoded events of a block and seals them as batches. It keeps
@@ -268,7 +271,7 @@ func (s *sealer) seal(l *lane, destination string, frames []encodedFrame) {
 	if len(s.batches) >= len(s.destinations) {
 		payload = bytes.Clone(payload)
 	}
-	s.batches = append(s.batches, sealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload})
+	s.batches = append(s.batches, sealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload, Carries: carried(b.Origins)})
 	if b.Ack {
 		s.tell(b.ID, frames)
 	}

@@ -23,6 +23,8 @@ type settings struct {
 	// unknownIndex is for events of drains that are not listed; empty leaves them
 	// where others go.
 	unknownIndex string
+	// traceField is the field with the id of the trace of traced requests; empty for none.
+	traceField string
 }
 
 // newSettings fails when there is no destination: blocks would come to nothing. Its
@@ -33,7 +35,7 @@ func newSettings(c *config.Config) (*settings, error) {
 	}
 	s := &settings{
 		destinations: topology.Destinations(c), drains: make(map[string]*drain, len(c.Drains)),
-		appFrom: c.Ingest.Identity.AppFrom, unknownIndex: c.Ingest.Logplex.UnknownIndex,
+		appFrom: c.Ingest.Identity.AppFrom, unknownIndex: c.Ingest.Logplex.UnknownIndex, traceField: c.Telemetry.Traces.Field,
 	}
 	for _, name := range s.destinations {
 		s.formats = append(s.formats, c.Destinations[name].Format)

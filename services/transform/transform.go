@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drainline/drainline/config"
@@ -20,6 +21,7 @@ import (
 	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 // drainTime bounds how long blocks in hand are carried on at shutdown.
@@ -142,11 +144,17 @@ type worker struct {
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 	w.current().again = d.Attempts > 1
-	out, err := w.read(d)
-	switch {
-	case errors.Is(err, bus.ErrNewer):
+	requests, err := w.read(d)
+	if errors.Is(err, bus.ErrNewer) {
 		return
-	case err != nil:
+	}
+	ctx, span := process(ctx, d, requests)
+	defer span.End()
+	var out output
+	if err == nil {
+		out, err = w.transformer.transform(&w.block)
+	}
+	if err != nil {
 		out = dead(d, bus.ReasonDamaged, err)
 		w.transformer.books.start() // nobody knows what was in it
 	}
@@ -171,16 +179,17 @@ func (w *worker) trim() {
 	w.transformer.trim()
 }
 
-func (w *worker) read(d *bus.Delivery) (output, error) {
+// read reads a block, and returns the requests in it.
+func (w *worker) read(d *bus.Delivery) ([]*drainlinev1.Request, error) {
 	message, err := d.Open(w.message)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
 	w.message = message
 	if err := wire.UnmarshalBlock(message, &w.block); err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return w.transformer.transform(&w.block)
+	return w.block.GetRequests(), nil
 }
 
 // dead is the output for a block that is a dead letter as a whole.
@@ -203,6 +212,7 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 		}
 	}
 	if err != nil {
+		tracing.Fail(trace.SpanFromContext(ctx), err)
 		w.o.Log.Warn("transform: a block stays on the bus", "id", d.ID, "error", err)
 		if isPermanent(err) {
 			d.Release(bus.AckWait)
@@ -245,9 +255,10 @@ func (w *worker) store(ctx context.Context, d *bus.Delivery, out output) (publis
 	}
 	for i := range out.Batches {
 		b := &out.Batches[i]
+		names := w.o.Bus.Names()
 		err := w.o.Bus.Publish(ctx, bus.Msg{
-			ID: b.ID, Subject: w.o.Bus.Names().EventsSubject(b.Destination), Payload: b.Payload,
-			Traceparent: d.Traceparent, Tracestate: d.Tracestate,
+			ID: b.ID, Subject: names.EventsSubject(b.Destination), Payload: b.Payload,
+			Trace: bus.Trace{Stream: names.EventsStream(b.Destination), Carries: b.Carries, Messages: b.Events},
 		})
 		if err != nil {
 			return i, err

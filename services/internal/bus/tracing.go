@@ -71,6 +71,19 @@ type Work struct {
 	Attempts int
 }
 
+// Process begins the span of working on a delivery of so many requests or events, which
+// carry what its message does and more. Whoever calls it ends the span.
+func (d *Delivery) Process(ctx context.Context, carries tracing.Contexts, messages int) (context.Context, trace.Span) {
+	if len(carries) == 0 {
+		return ctx, tracing.None()
+	}
+	o := d.consumer.o
+	return d.consumer.conn.Process(ctx, Work{
+		Trace:   Trace{Stream: o.Stream, Carries: carries, Messages: messages},
+		Durable: o.Durable, ID: d.ID, Attempts: d.Attempts,
+	})
+}
+
 // Process begins the span of working on deliveries, which whoever calls it ends.
 func (c *Conn) Process(ctx context.Context, w Work) (context.Context, trace.Span) {
 	ctx, span := tracing.Start(ctx, c.tracer, processes+" "+w.Stream, trace.SpanKindConsumer, w.Carries)

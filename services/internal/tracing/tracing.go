@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/drainline/drainline/proto/wire"
 )
@@ -46,7 +47,7 @@ func (c Contexts) has(sc trace.SpanContext) bool {
 // there is no span, whatever is in ctx.
 func Start(ctx context.Context, tracer trace.Tracer, name string, kind trace.SpanKind, carries Contexts) (context.Context, trace.Span) {
 	if len(carries) == 0 {
-		return ctx, trace.SpanFromContext(nil) //nolint:staticcheck // a span that is none
+		return ctx, None()
 	}
 	links := make([]trace.Link, len(carries))
 	for i, sc := range carries {
@@ -58,13 +59,21 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, kind trace.Spa
 	return tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithLinks(links...))
 }
 
+// None is the span of what is not traced.
+func None() trace.Span { return noop.Span{} }
+
 // End ends a span, with what went wrong.
 func End(span trace.Span, err error) {
+	Fail(span, err)
+	span.End()
+}
+
+// Fail notes with a span what went wrong, if anything did.
+func Fail(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		span.SetAttributes(semconv.ErrorType(err))
 		span.SetStatus(codes.Error, strings.ToValidUTF8(err.Error(), "\uFFFD")) // else no exporter takes it
 	}
-	span.End()
 }
 
 // Sampled reads a W3C trace context. It is the zero context unless it is a sampled one.

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/internal/tracing"
 )
 
 // hecCodeKey is the code of HEC's answer.
@@ -21,7 +22,7 @@ func (c *Client) begin(ctx context.Context, t *target, r *Request) (context.Cont
 	resends := r.tries
 	r.tries++
 	if c.tracer == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
-		return ctx, trace.SpanFromContext(nil) //nolint:staticcheck // a span that is none
+		return ctx, tracing.None()
 	}
 	ctx, span := c.tracer.Start(ctx, http.MethodPost, trace.WithSpanKind(trace.SpanKindClient))
 	if !span.IsRecording() {
