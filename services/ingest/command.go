@@ -34,6 +34,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.ShowBooks(i.Ledger())
 	p.Tell(FactUnknownDrains, func() any { return i.UnknownDrains() })
 	i.Checks(p)
 	i.Say(p)

@@ -16,6 +16,7 @@ import (
 	"github.com/drainline/drainline/services/ingest/internal/spool"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
@@ -312,6 +313,9 @@ func (i *Ingest) SecretFile() string {
 	}
 	return i.secret.path()
 }
+
+// Ledger gives the books.
+func (i *Ingest) Ledger() *ledger.Ledger { return i.store.books }
 
 // Counts are live.
 func (i *Ingest) Counts() *Counts { return i.counts }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/drainline/drainline/services/ingest/internal/seen"
 	"github.com/drainline/drainline/services/ingest/internal/spool"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/ledger"
 )
 
 // store puts requests on the bus, each once.
@@ -22,13 +24,17 @@ type store struct {
 	index     *seen.Index
 	gossip    *gossip
 	counts    *Counts
+	books     *ledger.Ledger
 	// late are the appends whose requests were answered before the bus did.
 	late sync.WaitGroup
 }
 
 // newStore has what the bus does not take go to the spool, if there is one.
 func newStore(ctx context.Context, o Options, spool *spool.Spool, counts *Counts) (*store, error) {
-	s := &store{index: seen.New(seen.Memory, seen.Limit), counts: counts}
+	s := &store{
+		index: seen.New(seen.Memory, seen.Limit), counts: counts,
+		books: ledger.New(ledger.Options{Bus: o.Bus, Stage: wire.StageIngest, Log: o.Log}),
+	}
 	ctx, cancel := context.WithTimeout(ctx, recalling)
 	defer cancel()
 	var err error
@@ -85,11 +91,23 @@ func (s *store) claim(p *parcel.Parcel, parts []parcel.Part) (mine, theirs []par
 			mine = append(mine, part)
 		case known:
 			s.counts.Duplicates.Add(1)
+			s.book(part)
 		default:
 			theirs, landed = append(theirs, part), flight
 		}
 	}
 	return mine, theirs, landed
+}
+
+// book books a part that was stored before, by the app that its URL names: of lines, and
+// of what drains are listed as, transform knows.
+func (s *store) book(part parcel.Part) {
+	r := part.Request
+	app := cmp.Or(r.GetFacts().GetPathApp(), r.GetQuery()[wire.QueryApp])
+	var t ledger.Tally
+	t.Row(ledger.Key{Input: ledger.Input(app, r.GetDrainToken(), r.GetCredential()), Credential: r.GetCredential()}).
+		Duplicate.Add(max(part.Frames, 1), len(r.GetBody()))
+	s.books.Post(&t)
 }
 
 // append stores parts with one group commit. Parts in different blocks have one
@@ -166,6 +184,7 @@ func (s *store) close(ctx context.Context) error {
 		err = errors.Join(err, sh.Close(ctx))
 	}
 	s.late.Wait() // every append has an outcome now
+	s.books.Flush()
 	s.gossip.close()
 	return err
 }

@@ -34,6 +34,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 		return nil, err
 	}
 	p.Check("destinations", false, s.Healthy)
+	p.ShowBooks(s.Ledger())
 	p.Tell(FactDestinations, func() any { return s.Destinations() })
 	p.SayDestinations()
 	return []app.Service{s}, p.SayStreams(ctx, conn)

@@ -32,6 +32,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.ShowBooks(t.Ledger())
 	p.Tell(FactLost, func() any { return t.Lost() })
 	p.Tell(ledger.Fact, ledger.Told(t.Ledger()))
 	if err := p.SayStreams(ctx, conn); err != nil {

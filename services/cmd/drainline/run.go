@@ -79,6 +79,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 		return nil, err
 	}
 	p.Tell(ingest.FactUnknownDrains, func() any { return a.ingest.UnknownDrains() })
+	p.ShowBooks(a.ingest.Ledger(), a.transform.Ledger(), a.shipper.Ledger())
 	p.Tell(transform.FactLost, func() any { return a.transform.Lost() })
 	p.Tell(shipper.FactDestinations, func() any { return a.shipper.Destinations() })
 	p.Tell(ledger.Fact, ledger.Told(a.transform.Ledger()))

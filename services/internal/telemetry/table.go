@@ -82,6 +82,7 @@ func Table() []Group {
 		{"Ingest", ingestMetrics()},
 		{"Transform", transformMetrics()},
 		{"Shipper", shipperMetrics()},
+		{"Ledger", ledgerMetrics()},
 	}
 }
 
@@ -242,6 +243,25 @@ func ingestMetrics() []Metric {
 		},
 		{Name: "drainline_ingest_forwarded", Kind: KindCounter, Unit: "{block}", Help: "Blocks that went from the spool to the bus."},
 		{Name: "drainline_ingest_spool", Kind: KindGauge, Unit: "By", Help: "Bytes that the spool holds."},
+	}
+}
+
+// mostBooked is more than the inputs that the books tell apart have of bookings, at two
+// destinations each.
+const mostBooked = 16 * mostInputs
+
+func ledgerMetrics() []Metric {
+	labels := []string{"input", "destination", "booking"}
+	return []Metric{
+		{
+			Name: "drainline_ledger_events", Kind: KindCounter, Unit: "{event}", Labels: labels, Most: mostBooked,
+			Help: "What became of events: accepted, duplicate, merged, split, filtered, dead, dropped, delivered, redelivered or lost_upstream. " +
+				"Input is the app, or else the drain or credential; several destinations stand together where all have the same lot.",
+		},
+		{
+			Name: "drainline_ledger_license", Kind: KindCounter, Unit: "By", Labels: labels, Most: mostBooked,
+			Help: "Bytes of license of the events in drainline_ledger_events, or of their bodies where they never came to Splunk.",
+		},
 	}
 }
 

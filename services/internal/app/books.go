@@ -1,0 +1,48 @@
+package app
+
+import (
+	"strings"
+
+	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
+	"github.com/drainline/drainline/services/internal/ledger"
+)
+
+// FactLedger is the name under which GET /status has what this process has booked since
+// its start: a list of ledger.Row.
+const FactLedger = "ledger"
+
+// ShowBooks shows what the services of this process book, as a fact and as metrics.
+func (p *Process) ShowBooks(books ...*ledger.Ledger) {
+	rows := func() []ledger.Row {
+		parts := make([][]ledger.Row, len(books))
+		for i, b := range books {
+			parts[i] = b.Rows()
+		}
+		return ledger.Merge(parts...)
+	}
+	p.Tell(FactLedger, func() any { return rows() })
+	observe := func(name string, amount func(a *ledger.Amount) int64) {
+		p.Metrics.Observe(name, func(tell func(value float64, values ...string)) {
+			tellRows(rows(), amount, tell)
+		})
+	}
+	observe("drainline_ledger_events", func(a *ledger.Amount) int64 { return a.Events })
+	observe("drainline_ledger_license", func(a *ledger.Amount) int64 { return a.Bytes })
+}
+
+// tellRows tells the amounts of rows about events by input, destination and booking. What
+// is true of several destinations is told of all of them together: each alone would count
+// it again.
+func tellRows(rows []ledger.Row, amount func(a *ledger.Amount) int64, tell func(value float64, values ...string)) {
+	for i := range rows {
+		r := &rows[i]
+		if r.Rule != "" {
+			continue
+		}
+		for n, name := range drainlinev1.Booking_name {
+			if a := r.Of(drainlinev1.Booking(n)); a != nil && a.Events > 0 {
+				tell(float64(amount(a)), r.Input, r.Destination, strings.ToLower(strings.TrimPrefix(name, "BOOKING_")))
+			}
+		}
+	}
+}
