@@ -211,6 +211,12 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	// An ingest that cannot reach the bus holds requests; nothing is gained by
 	// taking it out of service. The all-in-one has its bus with it.
 	p.Check(service+" bus", embedded == nil && service != "ingest", conn.Healthy)
+	p.Metrics.Gauge("drainline_bus_connected", func() float64 {
+		if conn.Healthy() != nil {
+			return 0
+		}
+		return 1
+	}, service)
 	ensure := func(ctx context.Context, c *config.Config) error {
 		if embedded != nil {
 			return topology.New(c, embedded.Capacity()).Apply(ctx, conn)

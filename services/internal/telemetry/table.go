@@ -106,6 +106,10 @@ func processMetrics() []Metric {
 func busMetrics() []Metric {
 	return []Metric{
 		{
+			Name: "drainline_bus_connected", Kind: KindGauge, Labels: []string{"service"},
+			Help: "1 while the service is connected to the bus and may do what it has tried, else 0.",
+		},
+		{
 			Name: "drainline_publish_duration", Kind: KindHistogram, Unit: "s", Labels: []string{"stream"}, Buckets: medium(),
 			Help: "Time to store a message on the bus, all tries together, by kind of stream: raw, events, dead.",
 		},
