@@ -13,22 +13,23 @@ import (
 	"github.com/drainline/drainline/services/transform"
 )
 
-func main() {
+func main() { app.Main(rootCommand()) }
+
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "drainline",
 		Short: "Carry Heroku logs to Splunk and lose none of them",
 		Long: `Drainline carries Heroku logs (Logplex drains) to Splunk's HTTP Event Collector
 through NATS JetStream. "drainline demo" shows it at work; "drainline run" is
 everything in one process; ingest, transform and shipper run apart on a NATS server.`,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
 		runCommand(), demoCommand(),
 		ingest.Command(), transform.Command(), shipper.Command(), inspector.Command(),
 		statusCommand(), topCommand(), tapCommand(), deadCommand(), ledgerCommand(), doctorCommand(), streamsCommand(), auditCommand(),
-		sendCommand(), testCommand(), configCommand(), drainsCommand(), versionCommand(),
+		sendCommand(), testCommand(), configCommand(), drainsCommand(), completionCommand(), versionCommand(),
 	)
-	app.Main(root)
+	return root
 }
 
 func versionCommand() *cobra.Command {

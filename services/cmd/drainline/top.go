@@ -89,7 +89,7 @@ func topOnce(ctx context.Context, out io.Writer, source top.Source, output strin
 	const width = 80
 	frame, err := top.Look(ctx, source)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it is
+		return err
 	}
 	if output == "json" {
 		top.Sort(frame.Apps, top.ByApp)
@@ -108,7 +108,7 @@ func topSource(c *config.Config, conn *bus.Conn) top.Source {
 		defer cancel()
 		answers, err := conn.Ask(ctx, topPatience)
 		if err != nil {
-			return top.Sample{}, err //nolint:wrapcheck // says what it is
+			return top.Sample{}, err
 		}
 		s := top.Sample{At: time.Now()}
 		seen := map[string]bool{}

@@ -26,7 +26,7 @@ func Look(ctx context.Context, source Source) (Frame, error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return Frame{}, context.Cause(ctx)
+			return Frame{}, context.Cause(ctx) //nolint:wrapcheck // says what it is
 		}
 	}
 }

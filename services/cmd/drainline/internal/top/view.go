@@ -127,7 +127,7 @@ func (v View) head(f *Frame) []string {
 	}
 	t := &f.Total
 	lines := []string{
-		s.strong.Render("drainline top") + "  " + f.At.Local().Format(time.TimeOnly) + "  " + ready + versions,
+		s.strong.Render("drainline top") + "  " + f.At.Format(time.TimeOnly) + "  " + ready + versions,
 		fmt.Sprintf("in %s/s %s/s  out %s/s  filt %s/s  dead %s  dropped %s  lost %s  lag %s",
 			amount(t.In), bytes(t.Bytes), amount(t.Out), amount(t.Filtered), amount(float64(t.Dead)), amount(float64(t.Dropped)), amount(float64(t.Lost)), lag(t.Lag)),
 	}
