@@ -1,0 +1,145 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drainline/drainline/services/internal/bus"
+)
+
+// Verdict says whether books balance.
+type Verdict string
+
+// The verdicts there are.
+const (
+	// Proven: nothing waits, and every event that was accepted has come to one end at each
+	// destination.
+	Proven Verdict = "proven"
+	// Repeated: nothing waits, and what is out of balance is no more than came from the bus
+	// again and may have been counted twice.
+	Repeated Verdict = "repeated"
+	// Open: something waits, so that nobody can know.
+	Open Verdict = "open"
+	// Unbalanced: nothing waits, and events are missing, or are too many.
+	Unbalanced Verdict = "unbalanced"
+)
+
+// looks is how often it is looked whether books balance of which nothing waits: while
+// they are read, others are written.
+const looks = 3
+
+// Proof is whether the books balance.
+type Proof struct {
+	Verdict Verdict `json:"verdict"`
+	// Waiting are the messages that wait in the streams, those in hand included.
+	Waiting uint64 `json:"waiting_messages"`
+	// Missing are events that came in and are in no end, TooMany such as ended that did not
+	// come in, both over all inputs and destinations.
+	Missing     int64 `json:"missing"`
+	TooMany     int64 `json:"too_many"`
+	Redelivered int64 `json:"redelivered"`
+}
+
+// Prove reads all books there are and says whether they balance; waiting counts the
+// messages in the streams between the stages. It fails as Read does.
+func Prove(ctx context.Context, conn *bus.Conn, waiting func(context.Context) (uint64, error)) (*Books, Proof, error) {
+	for look := 1; ; look++ {
+		n, err := waiting(ctx)
+		if err != nil {
+			return nil, Proof{}, err
+		}
+		// In this order: what is in no stream was booked before it went.
+		books, err := Read(ctx, conn, time.Time{})
+		if err != nil {
+			return nil, Proof{}, err
+		}
+		p := books.prove(n)
+		if p.Verdict != Unbalanced || look == looks {
+			return books, p, nil
+		}
+	}
+}
+
+func (b *Books) prove(waiting uint64) Proof {
+	p, within := Proof{Verdict: Proven, Waiting: waiting}, true
+	for _, balance := range b.Balances() {
+		p.Redelivered += balance.Redelivered.Events
+		p.Missing += max(balance.Open, 0)
+		p.TooMany += max(-balance.Open, 0)
+		within = within && max(balance.Open, -balance.Open) <= balance.Redelivered.Events
+	}
+	switch {
+	case waiting > 0:
+		p.Verdict = Open
+	case p.Missing == 0 && p.TooMany == 0:
+	case within:
+		p.Verdict = Repeated
+	default:
+		p.Verdict = Unbalanced
+	}
+	return p
+}
+
+// Columns are the words that By takes.
+func Columns() []string {
+	return []string{"app", "destination", "index", "sourcetype", "credential", "rule"}
+}
+
+// Group is the rows that have one name in common.
+type Group struct {
+	Name string `json:"name"`
+	Sums
+
+	Last time.Time `json:"last,omitzero"`
+}
+
+// By adds up the rows by one of the Columns, in the order of the names. Rows to which the
+// stage gave no such name are not in it, but for destinations: what is true of several is
+// in each.
+func (b *Books) By(column string) []Group {
+	at := map[string]*Group{}
+	for i := range b.Rows {
+		r := &b.Rows[i]
+		if (r.Rule == "") == (column == "rule") {
+			continue
+		}
+		names := []string{r.name(column)}
+		if column == "destination" {
+			names = strings.Split(r.Destination, separator)
+		}
+		for _, name := range names {
+			if name == "" {
+				continue
+			}
+			if at[name] == nil {
+				at[name] = &Group{Name: name}
+			}
+			at[name].Plus(&r.Sums)
+			at[name].Last = later(at[name].Last, r.Last)
+		}
+	}
+	list := make([]Group, 0, len(at))
+	for _, g := range at {
+		list = append(list, *g)
+	}
+	slices.SortFunc(list, func(x, y Group) int { return cmp.Compare(x.Name, y.Name) })
+	return list
+}
+
+func (k *Key) name(column string) string {
+	switch column {
+	case "app":
+		return k.Input
+	case "index":
+		return k.Index
+	case "sourcetype":
+		return k.Sourcetype
+	case "credential":
+		return k.Credential
+	default:
+		return k.Rule
+	}
+}
