@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,8 @@ type doorway struct {
 	listener *listener
 	server   *door.Server
 	draining atomic.Bool
+	name     string // logplex, hec
+	answers  *telemetry.Histograms
 	log      *slog.Logger
 }
 
@@ -50,9 +53,12 @@ func openDoorway(ctx context.Context, o opening, c *config.Config, m *telemetry.
 	if err != nil {
 		return nil, err
 	}
-	d := &doorway{opening: o, listener: l, log: log}
+	d := &doorway{
+		opening: o, listener: l, name: strings.TrimPrefix(o.key, "ingest."),
+		answers: m.Histograms("drainline_ingest_request_duration"), log: log,
+	}
 	d.server = door.NewServer(d, log, o.limits)
-	m.Gauge("drainline_ingest_connections", func() float64 { return float64(d.server.Connections()) }, strings.TrimPrefix(o.key, "ingest."))
+	m.Gauge("drainline_ingest_connections", func() float64 { return float64(d.server.Connections()) }, d.name)
 	return d, nil
 }
 
@@ -64,7 +70,38 @@ func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.draining.Load() {
 		w.Header()["Connection"] = []string{"close"}
 	}
-	d.handler.ServeHTTP(w, r)
+	if r.Method != http.MethodPost {
+		d.handler.ServeHTTP(w, r)
+		return
+	}
+	a := &answered{ResponseWriter: w}
+	begun := time.Now()
+	defer func() { d.answers.With(d.name, a.outcome()).Record(r.Context(), time.Since(begun).Seconds()) }()
+	d.handler.ServeHTTP(a, r)
+}
+
+// answered remembers the status of an answer.
+type answered struct {
+	http.ResponseWriter
+
+	status int // 0 before the answer
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for what has to reach net/http's own writer.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// outcome is the status, or aborted where the connection was closed instead.
+func (a *answered) outcome() string {
+	if a.status == 0 {
+		return "aborted"
+	}
+	return strconv.Itoa(a.status)
 }
 
 // serve returns why connections are no longer accepted, http.ErrServerClosed

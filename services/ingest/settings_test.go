@@ -348,6 +348,9 @@ func TestCountsAreExported(t *testing.T) {
 		`drainline_ingest_refused_total{reason="body"} 1`,
 		`drainline_ingest_refused_total{reason="credential"} 1`,
 		`drainline_ingest_refused_total{reason="size"} 0`,
+		`drainline_ingest_request_duration_seconds_count{door="logplex",status="204"} 2`,
+		`drainline_ingest_request_duration_seconds_count{door="logplex",status="400"} 1`,
+		`drainline_ingest_request_duration_seconds_count{door="logplex",status="401"} 1`,
 	} {
 		if !strings.Contains(page.Body.String(), want+"\n") {
 			t.Errorf("no %s in\n%s", want, page.Body)

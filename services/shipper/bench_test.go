@@ -54,7 +54,7 @@ func BenchmarkPack(b *testing.B) {
 						ship.account.reset()
 					}
 					body.Add(encoded)
-					contents.Add(ticket, i, o.batch.Origins[e.Origin].ReceivedNS)
+					contents.Add(ticket, i, o.batch.Origins[e.Origin].ReceivedNS, e.TimeNS)
 					ship.book(ticket, &o.batch, e)
 				}
 			}

@@ -1,10 +1,16 @@
 package shipper
 
 import (
+	"context"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/drainline/drainline/services/internal/hec"
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/shipper/internal/batch"
+	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
 
 // Counts are what was shipped.
@@ -38,12 +44,24 @@ type meters struct {
 	// destination is the one that has these meters now.
 	destination atomic.Pointer[destination]
 
+	// parked is for how long those were parked that had them before. The lock keeps them
+	// from being counted twice, or not, while they leave.
+	leaving sync.Mutex
+	parked  time.Duration
+
 	delivered, dead, dropped, requests, retries, splits, possibleDuplicates, lostAcks, bytes, sent, untold *telemetry.Counter
+	packing, events, sizes, latency, eventLatency, acknowledged                                            *telemetry.Histogram
+
+	name      string
+	answers   *telemetry.Counters
+	durations *telemetry.Histograms
 }
 
 func newMeters(m *telemetry.Metrics, name string) *meters {
 	counter := func(metric string) *telemetry.Counter { return m.Counter("drainline_shipper_"+metric, name) }
+	histogram := func(metric string) *telemetry.Histogram { return m.Histogram("drainline_shipper_"+metric, name) }
 	meters := &meters{
+		name:               name,
 		delivered:          counter("delivered"),
 		dead:               counter("dead"),
 		dropped:            counter("dropped"),
@@ -55,6 +73,14 @@ func newMeters(m *telemetry.Metrics, name string) *meters {
 		bytes:              counter("body"),
 		sent:               counter("sent"),
 		untold:             counter("untold_acks"),
+		packing:            histogram("pack_duration"),
+		events:             histogram("request_events"),
+		sizes:              histogram("request"),
+		latency:            histogram("latency"),
+		eventLatency:       histogram("event_latency"),
+		acknowledged:       histogram("ack_duration"),
+		answers:            m.Counters("drainline_shipper_answers"),
+		durations:          m.Histograms("drainline_shipper_request_duration"),
 	}
 	gauge := func(metric string, read func(d *destination) int) {
 		m.Gauge("drainline_shipper_"+metric, func() float64 {
@@ -73,5 +99,51 @@ func newMeters(m *telemetry.Metrics, name string) *meters {
 		}
 		return 0
 	})
+	m.CounterFunc("drainline_shipper_parked_duration", meters.parkedSeconds, name)
 	return meters
+}
+
+// parkedSeconds is for how long destinations of this name were parked.
+func (m *meters) parkedSeconds() float64 {
+	m.leaving.Lock()
+	defer m.leaving.Unlock()
+	parked := m.parked
+	if d := m.destination.Load(); d != nil {
+		parked += d.parking.duration()
+	}
+	return parked.Seconds()
+}
+
+// leave ends that a destination, which is removed, has the meters.
+func (m *meters) leave(d *destination) {
+	m.leaving.Lock()
+	defer m.leaving.Unlock()
+	if m.destination.CompareAndSwap(d, nil) {
+		m.parked += d.parking.duration()
+	}
+}
+
+// none stands for a status or code that an answer, or a try without one, does not have.
+const none = "none"
+
+// answered counts a try by its answer.
+func (m *meters) answered(status int, code hec.Code, took time.Duration) {
+	said, reason := none, none
+	if status != 0 {
+		said = strconv.Itoa(status)
+	}
+	if code != endpoint.NoCode {
+		reason = strconv.Itoa(int(code))
+	}
+	m.answers.With(m.name, said, reason).Add(1)
+	m.durations.With(m.name, said).Record(context.Background(), took.Seconds())
+}
+
+// arrived notes how long a request took that Splunk has.
+func (d *destination) arrived(c *batch.Contents) {
+	d.latency.record(c.OldestNS())
+	d.meters.latency.Record(context.Background(), time.Since(time.Unix(0, c.OldestNS())).Seconds())
+	if logged := c.LoggedNS(); logged != 0 {
+		d.meters.eventLatency.Record(context.Background(), time.Since(time.Unix(0, logged)).Seconds())
+	}
 }

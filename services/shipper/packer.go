@@ -163,10 +163,19 @@ func (p *packer) add(s *settings, token string, e *wire.Event) bool {
 		return false
 	}
 	into.body.Add(encoded)
-	into.contents.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
+	origin := &p.open.batch.Origins[e.Origin]
+	into.contents.Add(p.open.ticket, p.next, origin.ReceivedNS, loggedNS(e, origin))
 	into.book(p.open.ticket, &p.open.batch, e)
 	into.full = !s.hasRoom(&into.body, 1)
 	return true
+}
+
+// loggedNS is the time that Heroku gave a line. HEC clients may give their events any.
+func loggedNS(e *wire.Event, o *wire.Origin) int64 {
+	if o.DrainToken == "" {
+		return 0
+	}
+	return e.TimeNS
 }
 
 // token is the name of the token that a rule has chosen for the delivery in hand, if the
@@ -197,7 +206,7 @@ func (p *packer) doom(e *wire.Event, flaw flaw) {
 		p.flawed = p.shipment(key{})
 	}
 	c := &p.flawed.contents
-	c.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS)
+	c.Add(p.open.ticket, p.next, p.open.batch.Origins[e.Origin].ReceivedNS, 0)
 	fate := fate{reason: ReasonLargeEvent, sentence: "the event is larger than max_event"}
 	if flaw == deadIndex {
 		p.note(e, e.Index)
@@ -241,6 +250,7 @@ func (p *packer) nextDue(s *settings) *shipment {
 	for i, f := range p.filling {
 		if f.full || p.ended && p.open == nil || time.Since(f.opened) >= s.config.Batch.Linger {
 			p.filling = append(p.filling[:i], p.filling[i+1:]...)
+			p.destination.meters.packing.Record(p.running, time.Since(f.opened).Seconds())
 			f.todo = append(f.todo, attempt{events: f.contents.All(), packed: true})
 			return f
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
@@ -15,6 +16,7 @@ type parcel struct {
 	key      key
 	contents batch.Contents
 	account  *account
+	accepted time.Time
 }
 
 // indexed takes a parcel that Splunk has acknowledged.
@@ -23,7 +25,8 @@ func (d *destination) indexed(p *parcel) {
 	d.acks.note(nil)
 	d.parking.delivered()
 	d.meters.delivered.Add(p.contents.Len())
-	d.latency.record(p.contents.OldestNS())
+	d.meters.acknowledged.Record(context.Background(), time.Since(p.accepted).Seconds())
+	d.arrived(&p.contents)
 	d.settleContents(context.Background(), &p.contents)
 	d.lost.wake()
 }

@@ -16,6 +16,7 @@ type parking struct {
 	changed chan struct{}               // closed, and another one, when it is parked or cured
 	tries   int                         // to cure it, since something was last delivered
 	told    bool                        // the log has heard that it is parked
+	spent   time.Duration               // how long it was parked, up to the last cure
 }
 
 func newParking() *parking { return &parking{changed: make(chan struct{})} }
@@ -41,6 +42,7 @@ func (p *parking) cure() bool {
 		return false
 	}
 	p.why, p.cured = nil, nil
+	p.spent += time.Since(p.since)
 	p.change()
 	return true
 }
@@ -98,6 +100,16 @@ func (p *parking) parkedSince() time.Time {
 		return time.Time{}
 	}
 	return p.since
+}
+
+// duration is how long it was parked in all, until now if it is.
+func (p *parking) duration() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.why == nil {
+		return p.spent
+	}
+	return p.spent + time.Since(p.since)
 }
 
 func (p *parking) probe() func(context.Context) error {

@@ -38,7 +38,9 @@ func (d *destination) prepare(c config.Destination, tokens map[string]config.Sec
 		c.URLs = nil // a shadow run leaves them alone
 	}
 	var err error
-	s.client, err = endpoint.New(&c, endpoint.Options{Channel: d.channel, Version: d.version, Log: d.log, Tracer: d.tracer})
+	s.client, err = endpoint.New(&c, endpoint.Options{
+		Channel: d.channel, Version: d.version, Log: d.log, Tracer: d.tracer, Answered: d.meters.answered,
+	})
 	if err != nil {
 		return nil, err
 	}

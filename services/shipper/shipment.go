@@ -231,13 +231,14 @@ func (s *shipment) took(a *attempt, r endpoint.Receipt) {
 		if booked == s.account {
 			s.account = nil // it is the parcel's
 		}
-		d.tracker.Track(r.Session, r.Answer.AckID, &parcel{key: s.key, contents: s.contents.Pick(events), account: booked})
+		p := &parcel{key: s.key, contents: s.contents.Pick(events), account: booked, accepted: time.Now()}
+		d.tracker.Track(r.Session, r.Answer.AckID, p)
 		return
 	}
 	d.books.Post(&booked.tally)
 	d.parking.delivered()
 	d.meters.delivered.Add(events.Len())
-	d.latency.record(s.contents.OldestNS())
+	d.arrived(&s.contents)
 }
 
 // deliver sends the body until Splunk takes or refuses it (*endpoint.RefusedError). It
@@ -257,13 +258,13 @@ func (s *shipment) deliver(ctx context.Context, a *attempt) (endpoint.Receipt, e
 		}
 		request.Gzip, request.Token = now.gzip != nil, now.tokens[s.key.token]
 		if now.config.Type == config.TypeDiscard {
-			d.sent(s.body.Size(), len(request.Body))
+			d.sent(events, s.body.Size(), len(request.Body))
 			return endpoint.Receipt{Answer: hec.NewAnswer(hec.Success)}, nil
 		}
 		if d.rate.Wait(s.running, events, s.body.Size()) != nil && try > 0 {
 			return endpoint.Receipt{}, errStopped // a last try needs no leave
 		}
-		receipt, err := s.send(ctx, now, &request)
+		receipt, err := s.send(ctx, now, &request, events)
 		if err == nil {
 			return receipt, nil
 		}
@@ -282,10 +283,10 @@ func (s *shipment) query(a *attempt) string {
 	return k.query()
 }
 
-// send is one try.
-func (s *shipment) send(ctx context.Context, now *settings, r *endpoint.Request) (endpoint.Receipt, error) {
+// send is one try to send so many events.
+func (s *shipment) send(ctx context.Context, now *settings, r *endpoint.Request, events int) (endpoint.Receipt, error) {
 	d := s.destination
-	d.sent(s.body.Size(), len(r.Body))
+	d.sent(events, s.body.Size(), len(r.Body))
 	flying := d.flying.Add(1)
 	defer d.flying.Add(-1)
 	begun := time.Now()
@@ -382,9 +383,11 @@ func takenOf(taken, events int) int {
 	return min(taken, events)
 }
 
-// sent counts a try, of so many bytes before compression and as sent.
-func (d *destination) sent(size, sent int) {
+// sent counts a try, of so many events and of so many bytes before compression and as sent.
+func (d *destination) sent(events, size, sent int) {
 	d.meters.requests.Add(1)
+	d.meters.events.Record(context.Background(), float64(events))
+	d.meters.sizes.Record(context.Background(), float64(size))
 	d.meters.bytes.Add(size)
 	d.meters.sent.Add(sent)
 }

@@ -141,6 +141,7 @@ func (s *Shipper) prepare(c *config.Config) (configure func(), err error) {
 				continue
 			}
 			close(d.removed)
+			s.meters[name].leave(d)
 			if !d.started {
 				d.settings().client.Close()
 			}

@@ -126,13 +126,14 @@ func (w *orderedWorker) expire(ctx context.Context) (next time.Time) {
 // round has the transformer make something of a block, or of lines that have waited
 // where there is none, stores it, and acknowledges the blocks that are done with then.
 func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*transformer)) {
-	t := w.current()
+	t, begun := w.current(), time.Now()
 	t.joining.joiner = w.joiner
 	t.start(block)
 	ship(t)
 	out, err := t.finish()
 	defer w.trim()
 	if err == nil {
+		w.totals.made(ctx, block, out.Batches, begun)
 		err = w.storeAll(ctx, out)
 	}
 	if err != nil {

@@ -1,6 +1,10 @@
 package transform
 
 import (
+	"context"
+	"time"
+
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/transform/internal/rules"
 )
@@ -24,6 +28,10 @@ type Totals struct {
 	Lost *telemetry.Counters
 
 	rules *telemetry.Counters
+
+	// making is the time that the batches of a block take, before they are stored.
+	making       *telemetry.Histogram
+	size, shared *telemetry.Histograms // of batches: bytes, and events, by destination
 }
 
 func newTotals(m *telemetry.Metrics) Totals {
@@ -39,6 +47,21 @@ func newTotals(m *telemetry.Metrics) Totals {
 		After:    m.Counter("drainline_transform_handed_over", "after"),
 		Lost:     m.Counters("drainline_transform_lost_upstream"),
 		rules:    m.Counters("drainline_transform_rule_events"),
+		making:   m.Histogram("drainline_transform_block_duration"),
+		size:     m.Histograms("drainline_transform_batch"),
+		shared:   m.Histograms("drainline_transform_batch_events"),
+	}
+}
+
+// made notes what was made since begun, of a block unless it was of lines that had waited.
+func (t *Totals) made(ctx context.Context, block wire.ID, batches []sealedBatch, begun time.Time) {
+	if !block.IsZero() {
+		t.making.Record(ctx, time.Since(begun).Seconds())
+	}
+	for i := range batches {
+		b := &batches[i]
+		t.size.With(b.Destination).Record(ctx, float64(len(b.Payload)))
+		t.shared.With(b.Destination).Record(ctx, float64(b.Events))
 	}
 }
 

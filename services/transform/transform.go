@@ -144,6 +144,7 @@ type worker struct {
 // again; batches that were stored are recognised by their ids.
 func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 	w.current().again = d.Attempts > 1
+	begun := time.Now()
 	requests, err := w.read(d)
 	if errors.Is(err, bus.ErrNewer) {
 		return
@@ -154,7 +155,9 @@ func (w *worker) delivery(ctx context.Context, d *bus.Delivery) {
 	if err == nil {
 		out, err = w.transformer.transform(&w.block)
 	}
-	if err != nil {
+	if err == nil {
+		w.totals.made(ctx, w.transformer.block, out.Batches, begun)
+	} else {
 		out = dead(d, bus.ReasonDamaged, err)
 		w.transformer.books.start() // nobody knows what was in it
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/bustest"
 	"github.com/drainline/drainline/services/internal/logplex/logplextest"
+	"github.com/drainline/drainline/services/internal/telemetry/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -111,6 +112,12 @@ func TestBlocksBecomeBatchesForEachDestination(t *testing.T) {
 	if got := r.service.Totals().Events.Load(); got != 20 {
 		t.Errorf("counted %d events, want 20", got)
 	}
+	telemetrytest.Hold(
+		t, telemetrytest.Scrape(t, r.service.o.Metrics),
+		`drainline_transform_block_duration_seconds_count 20`,
+		`drainline_transform_batch_bytes_count{destination="other"} 20`,
+		`drainline_transform_batch_events_sum{destination="splunk"} 20`,
+	)
 }
 
 func TestDamagedBlockDiesAndTheNextLives(t *testing.T) {

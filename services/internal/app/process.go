@@ -151,6 +151,8 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 	})
 	p.Check("configuration", false, p.refused.get)
 	metrics.Gauge("drainline_configuration_refused", p.refused.alarm)
+	metrics.Gauge("drainline_build_info", func() float64 { return 1 }, Build(), runtime.Version())
+	metrics.Observe("drainline_configuration_info", func(tell func(value float64, values ...string)) { tell(1, *p.inForce.Load()) })
 	p.AtEnd(func() {
 		if err := metrics.Close(context.Background()); err != nil {
 			p.Log.Warn("metrics", "error", err)
@@ -190,7 +192,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	}
 	o := bus.Options{
 		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile,
-		ConnectTimeout: c.ConnectTimeout, Log: p.Log, Tracer: p.Tracer,
+		ConnectTimeout: c.ConnectTimeout, Log: p.Log, Tracer: p.Tracer, Metrics: p.Metrics,
 		Patient: service == "ingest" && p.Config.Ingest.Spool.Dir != "",
 	}
 	if embedded != nil {

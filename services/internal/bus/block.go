@@ -241,14 +241,19 @@ func (w *BlockWriter) run(ctx context.Context) {
 		id := wire.RandomID()
 		block = protowire.AppendTag(block[:0], blockID, protowire.BytesType)
 		block = protowire.AppendBytes(block, id[:])
+		requests := 0
 		for _, m := range members {
 			block = append(block, m.of.encoded[m.begin:m.end]...)
+			requests += m.requests
 		}
 		payload = wire.Seal(payload[:0], block)
 		m := Msg{ID: id, Subject: w.subject, Payload: payload, Trace: w.trace(members)}
 		err := w.path.publish(ctx, m, func(err error) { w.trouble.Store(&err) })
 		if _, gaveUp := errors.AsType[*RetryError](err); !gaveUp {
 			w.trouble.Store(nil) // a block that is refused for good hinders no other
+		}
+		if err == nil {
+			w.path.main.meters.merged(ctx, len(payload), requests)
 		}
 		w.settle(members, err)
 		clear(members)

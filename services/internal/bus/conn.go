@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
 const (
@@ -66,6 +67,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Tracer makes the spans of what is published and processed; nil makes none.
 	Tracer trace.Tracer
+	// Metrics has what is published; nil measures nothing.
+	Metrics *telemetry.Metrics
 }
 
 // Conn is a connection to the bus. It reconnects by itself for as long as it lives.
@@ -82,6 +85,7 @@ type Conn struct {
 	said   atomic.Pointer[string] // the error that was logged last
 	failed atomic.Pointer[error]  // why the last try to connect failed
 	stalls stalls
+	meters *meters
 	untold untold
 	tracer trace.Tracer
 
@@ -120,7 +124,10 @@ func (c *Conn) relink(connected bool) {
 // the server has no JetStream or takes smaller payloads than a block needs, which
 // is not asked of one that comes later.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{}), tracer: o.Tracer}
+	c := &Conn{
+		names: o.Names, log: o.Log, local: o.InProcess != nil, closed: make(chan struct{}),
+		tracer: o.Tracer, meters: newMeters(o.Metrics, o.Names),
+	}
 	if c.tracer == nil {
 		c.tracer = noop.Tracer{}
 	}

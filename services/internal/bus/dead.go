@@ -36,7 +36,7 @@ func (c *Conn) Dead(ctx context.Context, d *drainlinev1.DeadBlock) error {
 	if err != nil {
 		return &PermanentError{Err: fmt.Errorf("dead letter %s/%s: %w", d.GetStage(), d.GetReason(), err)}
 	}
-	return c.Publish(ctx, Msg{
+	err = c.Publish(ctx, Msg{
 		ID:          wire.ToID(d.GetId()),
 		Subject:     c.names.DeadSubject(d.GetStage(), d.GetReason()),
 		Traceparent: d.GetTrace().GetTraceparent(),
@@ -47,4 +47,8 @@ func (c *Conn) Dead(ctx context.Context, d *drainlinev1.DeadBlock) error {
 			Carries: tracing.Contexts(nil).With(tracing.Sampled(d.GetTrace().GetTraceparent(), d.GetTrace().GetTracestate())),
 		},
 	})
+	if err == nil {
+		c.meters.died(d.GetStage(), d.GetReason())
+	}
+	return err
 }

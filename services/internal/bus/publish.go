@@ -81,6 +81,7 @@ func (c *Conn) persist(ctx context.Context, subject string, told *stalls, try fu
 		err := try()
 		if err == nil {
 			told.worked(c.log, subject)
+			c.meters.published(ctx, subject, time.Since(began))
 			return nil
 		}
 		if isPermanent(err) {

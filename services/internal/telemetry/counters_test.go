@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/telemetry/telemetrytest"
 )
 
 func TestCounters(t *testing.T) {
@@ -15,8 +16,8 @@ func TestCounters(t *testing.T) {
 	c.With("shop", "L10").Add(1)
 	given := []string{"sh\xffop", "L13"}
 	c.With(given...).Add(1)
-	hold(
-		t, scrape(t, m),
+	telemetrytest.Hold(
+		t, telemetrytest.Scrape(t, m),
 		`drainline_transform_lost_upstream_total{code="L10",input="shop"} 4`,
 		`drainline_transform_lost_upstream_total{code="L13",input="sh`+"\ufffd"+`op"} 1`,
 	)

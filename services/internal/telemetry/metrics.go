@@ -103,6 +103,20 @@ func (m *Metrics) Gauge(name string, read func() float64, values ...string) {
 	m.call(gauge, func(o metric.Observer) { o.ObserveFloat64(gauge, read(), set) })
 }
 
+// CounterFunc makes a counter that is read when metrics are collected. It must not fall.
+func (m *Metrics) CounterFunc(name string, read func() float64, values ...string) {
+	row := m.row(name, KindCounter, false, values)
+	counter := m.sum(row)
+	set := metric.WithAttributeSet(row.set(values))
+	m.call(counter, func(o metric.Observer) { o.ObserveFloat64(counter, read(), set) })
+}
+
+func (m *Metrics) sum(row *Metric) metric.Float64ObservableCounter {
+	counter, err := m.meter.Float64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
+	must(err)
+	return counter
+}
+
 func (m *Metrics) gauge(row *Metric) metric.Float64ObservableGauge {
 	gauge, err := m.meter.Float64ObservableGauge(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
 	must(err)
@@ -111,7 +125,8 @@ func (m *Metrics) gauge(row *Metric) metric.Float64ObservableGauge {
 
 // Observe makes a gauge or a counter of which f tells all there is each time metrics are
 // collected, each with a value for each label. A counter's values must not fall. Past the
-// bound of the row, values are added up under Other.
+// bound of the row, values are added up under Other. While f runs, instruments cannot be
+// made: it must not wait for a lock that somebody holds who makes one.
 func (m *Metrics) Observe(name string, f func(tell func(value float64, values ...string))) {
 	row := m.table[name]
 	if row == nil || row.Kind == KindHistogram {
@@ -121,9 +136,7 @@ func (m *Metrics) Observe(name string, f func(tell func(value float64, values ..
 	if row.Kind == KindGauge {
 		instrument = m.gauge(row)
 	} else {
-		counter, err := m.meter.Float64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Help))
-		must(err)
-		instrument = counter
+		instrument = m.sum(row)
 	}
 	sums := observed{row: row, seen: map[string]*sum{}}
 	m.call(instrument, func(o metric.Observer) {

@@ -3,9 +3,6 @@ package telemetry_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/telemetry/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,33 +28,6 @@ func start(t *testing.T) *telemetry.Metrics {
 		}
 	})
 	return m
-}
-
-// scrape is what Prometheus reads, a line each.
-func scrape(t *testing.T, m *telemetry.Metrics) []string {
-	t.Helper()
-	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	body, err := io.ReadAll(answer.Result().Body)
-	if err != nil || answer.Code != http.StatusOK || !strings.HasPrefix(answer.Header().Get("Content-Type"), "text/plain") {
-		t.Fatalf("%d %v: %s", answer.Code, err, body)
-	}
-	return strings.Split(strings.TrimSpace(string(body)), "\n")
-}
-
-func hold(t *testing.T, lines []string, want ...string) {
-	t.Helper()
-	for _, w := range want {
-		found := 0
-		for _, l := range lines {
-			if l == w {
-				found++
-			}
-		}
-		if found != 1 {
-			t.Errorf("%d times %s in\n%s", found, w, strings.Join(lines, "\n"))
-		}
-	}
 }
 
 func TestInstrumentsAsPrometheusSeesThem(t *testing.T) {
@@ -82,13 +53,13 @@ func TestInstrumentsAsPrometheusSeesThem(t *testing.T) {
 		"# TYPE drainline_ingest_spool_bytes gauge",
 		"drainline_ingest_spool_bytes 1.5",
 	}
-	hold(t, scrape(t, m), want...)
-	hold(t, scrape(t, m), want...) // reading changes nothing
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, m), want...)
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, m), want...) // reading changes nothing
 	if refused.Load() != 3 {
 		t.Errorf("counted %d", refused.Load())
 	}
 	m.Counter("drainline_ingest_refused", "credential").Add(1) // the same one
-	hold(t, scrape(t, m), `drainline_ingest_refused_total{reason="credential"} 4`)
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, m), `drainline_ingest_refused_total{reason="credential"} 4`)
 }
 
 // Two processes in one, as tests have them, do not see each other's instruments.
@@ -97,8 +68,8 @@ func TestMetricsAreTheirOwn(t *testing.T) {
 	one, other := start(t), start(t)
 	one.Counter("drainline_ingest_frames").Add(1)
 	other.Counter("drainline_ingest_frames").Add(5)
-	hold(t, scrape(t, one), "drainline_ingest_frames_total 1")
-	hold(t, scrape(t, other), "drainline_ingest_frames_total 5")
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, one), "drainline_ingest_frames_total 1")
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, other), "drainline_ingest_frames_total 5")
 }
 
 func TestCountingBesideScraping(t *testing.T) {
@@ -114,10 +85,10 @@ func TestCountingBesideScraping(t *testing.T) {
 		})
 	}
 	for range 20 {
-		scrape(t, m)
+		telemetrytest.Scrape(t, m)
 	}
 	running.Wait()
-	hold(t, scrape(t, m), "drainline_ingest_frames_total 4000")
+	telemetrytest.Hold(t, telemetrytest.Scrape(t, m), "drainline_ingest_frames_total 4000")
 }
 
 // What differs from the table is a mistake in the program, found when the instrument is
@@ -156,8 +127,8 @@ func TestHistogramAsPrometheusSeesIt(t *testing.T) {
 	for _, n := range []float64{1, 2, 3, 1e6} {
 		h.Record(t.Context(), n)
 	}
-	hold(
-		t, scrape(t, m),
+	telemetrytest.Hold(
+		t, telemetrytest.Scrape(t, m),
 		"# TYPE drainline_ingest_block_requests histogram",
 		`drainline_ingest_block_requests_bucket{le="1"} 1`,
 		`drainline_ingest_block_requests_bucket{le="2"} 2`,
@@ -179,14 +150,14 @@ func TestObserved(t *testing.T) {
 			tell(n, values[:]...)
 		}
 	})
-	hold(
-		t, scrape(t, m),
+	telemetrytest.Hold(
+		t, telemetrytest.Scrape(t, m),
 		"# TYPE drainline_transform_lost_upstream_total counter",
 		`drainline_transform_lost_upstream_total{code="L10",input="shop"} 2`,
 		`drainline_transform_lost_upstream_total{code="L10",input="sh`+"\ufffd"+`op"} 3`,
 	)
 	delete(told, [2]string{"shop", "L10"})
-	if lines := strings.Join(scrape(t, m), "\n"); strings.Contains(lines, `"shop"`) {
+	if lines := strings.Join(telemetrytest.Scrape(t, m), "\n"); strings.Contains(lines, `"shop"`) {
 		t.Errorf("what is not told any more is there:\n%s", lines)
 	}
 }
@@ -216,7 +187,7 @@ func TestLabelsFromOutsideAreBounded(t *testing.T) {
 			add(m)
 			for range 2 {
 				series, others := 0, 0
-				for _, line := range scrape(t, m) {
+				for _, line := range telemetrytest.Scrape(t, m) {
 					switch {
 					case strings.HasPrefix(line, `drainline_transform_lost_upstream_total{code="other",input="other"} `):
 						others++
@@ -243,12 +214,12 @@ func TestHistogramsFromOutsideAreBounded(t *testing.T) {
 		h.With("splunk", strconv.Itoa(status)).Record(t.Context(), 1)
 	}
 	series := 0
-	for _, line := range scrape(t, m) {
+	for _, line := range telemetrytest.Scrape(t, m) {
 		if strings.HasPrefix(line, "drainline_shipper_request_duration_seconds_count{") {
 			series++
 		}
 	}
-	if series != 61 {
+	if series != 201 {
 		t.Errorf("%d series", series)
 	}
 }

@@ -41,11 +41,12 @@ type Group struct {
 
 // Bounds of label values from outside.
 const (
-	mostInputs   = 1000 // apps, drains
-	mostRules    = 1000
-	mostReasons  = 100 // of dead letters, by stage
-	mostStatuses = 60  // of answers, by destination
-	mostAnswers  = 300 // statuses and codes, by destination
+	mostInputs       = 1000 // apps, drains
+	mostRules        = 1000
+	mostReasons      = 100 // of dead letters, by stage
+	mostDestinations = 100 // where they are not known before
+	mostStatuses     = 200 // of answers, by door or destination
+	mostAnswers      = 500 // statuses and codes, by destination
 )
 
 // Buckets that several histograms share. Neighbours differ by two to three times: a
@@ -236,7 +237,7 @@ func ingestMetrics() []Metric {
 			Help: "Bytes of memory that bodies of requests have, by door.",
 		},
 		{
-			Name: "drainline_ingest_request_duration", Kind: KindHistogram, Unit: "s", Labels: []string{"door", "status"}, Buckets: medium(),
+			Name: "drainline_ingest_request_duration", Kind: KindHistogram, Unit: "s", Labels: []string{"door", "status"}, Most: mostStatuses, Buckets: medium(),
 			Help: "Time from a request's headers to its answer, by door and HTTP status; aborted is a connection that was closed without an answer.",
 		},
 		{Name: "drainline_ingest_block", Kind: KindHistogram, Unit: "By", Buckets: sizes(), Help: "Sizes of raw blocks on the bus, compressed."},
@@ -281,11 +282,11 @@ func transformMetrics() []Metric {
 			Help: "Time to make the batches of a block, rules included, before they are stored.",
 		},
 		{
-			Name: "drainline_transform_batch", Kind: KindHistogram, Unit: "By", Labels: []string{"destination"}, Buckets: sizes(),
+			Name: "drainline_transform_batch", Kind: KindHistogram, Unit: "By", Labels: []string{"destination"}, Most: mostDestinations, Buckets: sizes(),
 			Help: "Sizes of event batches on the bus, compressed.",
 		},
 		{
-			Name: "drainline_transform_batch_events", Kind: KindHistogram, Unit: "{event}", Labels: []string{"destination"}, Buckets: numbers(),
+			Name: "drainline_transform_batch_events", Kind: KindHistogram, Unit: "{event}", Labels: []string{"destination"}, Most: mostDestinations, Buckets: numbers(),
 			Help: "Events that share a batch.",
 		},
 		{

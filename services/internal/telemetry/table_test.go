@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drainline/drainline/services/internal/telemetry"
+	"github.com/drainline/drainline/services/internal/telemetry/telemetrytest"
 )
 
 var update = flag.Bool("update", false, "write METRICS.md anew")
@@ -52,12 +53,12 @@ func TestEveryRowIsExportedAsThePageSays(t *testing.T) {
 			}
 		}
 	}
-	lines := scrape(t, m)
+	lines := telemetrytest.Scrape(t, m)
 	all := strings.Join(lines, "\n") + "\n"
 	for _, g := range telemetry.Table() {
 		for _, row := range g.Metrics {
 			name := row.Prometheus()
-			hold(t, lines, "# HELP "+name+" "+row.Help, "# TYPE "+name+" "+string(row.Kind))
+			telemetrytest.Hold(t, lines, "# HELP "+name+" "+row.Help, "# TYPE "+name+" "+string(row.Kind))
 			series := name
 			if row.Kind == telemetry.KindHistogram {
 				series += "_count"

@@ -22,8 +22,20 @@ type upload struct {
 // newUpload bounds a body as sent, since gzip can be endless and inflate to nothing.
 func newUpload(w http.ResponseWriter, r *http.Request, l Limits) *upload {
 	return &upload{
-		body: http.MaxBytesReader(w, r.Body, l.Compressed), control: http.NewResponseController(w),
+		body: http.MaxBytesReader(bare(w), r.Body, l.Compressed), control: http.NewResponseController(w),
 		end: time.Now().Add(l.Upload), pause: l.First,
+	}
+}
+
+// bare is net/http's own writer, the only one that MaxBytesReader can have end the
+// connection.
+func bare(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapped.Unwrap()
 	}
 }
 

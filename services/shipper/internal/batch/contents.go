@@ -11,6 +11,7 @@ type Contents struct {
 	runs   []run
 	events int
 	oldest int64
+	logged int64
 }
 
 // run is consecutive events of one delivery. Each has a hold on its ticket.
@@ -20,8 +21,9 @@ type run struct {
 	event  int // position in the delivery
 }
 
-// Add appends the event at a position of a ticket's delivery.
-func (c *Contents) Add(t *Ticket, position int, receivedNS int64) {
+// Add appends the event at a position of a ticket's delivery. It was received, and before
+// that logged, so many nanoseconds after 1970; logged is 0 where that is not known.
+func (c *Contents) Add(t *Ticket, position int, receivedNS, loggedNS int64) {
 	if last := len(c.runs) - 1; last < 0 || c.runs[last].ticket != t || c.runs[last].event+c.events-c.runs[last].first != position {
 		t.Hold()
 		c.runs = append(c.runs, run{ticket: t, first: c.events, event: position})
@@ -31,6 +33,9 @@ func (c *Contents) Add(t *Ticket, position int, receivedNS int64) {
 	}
 	c.events++
 	c.oldest = min(c.oldest, receivedNS)
+	if loggedNS != 0 && (c.logged == 0 || loggedNS < c.logged) {
+		c.logged = loggedNS
+	}
 }
 
 // Len is the number of events.
@@ -41,6 +46,10 @@ func (c *Contents) All() Selection { return Select(c.events) }
 
 // OldestNS is when the oldest event was received, in nanoseconds since 1970.
 func (c *Contents) OldestNS() int64 { return c.oldest }
+
+// LoggedNS is when the oldest event of which that is known was logged, in nanoseconds
+// since 1970, 0 if it is known of none.
+func (c *Contents) LoggedNS() int64 { return c.logged }
 
 // Source is where an event came from: its delivery's ticket and its position there.
 func (c *Contents) Source(event int) (t *Ticket, position int) {
@@ -55,7 +64,7 @@ func (c *Contents) Source(event int) (t *Ticket, position int) {
 // Pick is some of the events as contents of their own, with holds of their own.
 func (c *Contents) Pick(s Selection) Contents {
 	if s.Len() == c.events {
-		all := Contents{runs: slices.Clone(c.runs), events: c.events, oldest: c.oldest}
+		all := Contents{runs: slices.Clone(c.runs), events: c.events, oldest: c.oldest, logged: c.logged}
 		for _, r := range all.runs {
 			r.ticket.Hold()
 		}
@@ -64,7 +73,7 @@ func (c *Contents) Pick(s Selection) Contents {
 	var picked Contents
 	for event := range s.Events() {
 		t, position := c.Source(event)
-		picked.Add(t, position, c.oldest)
+		picked.Add(t, position, c.oldest, c.logged)
 	}
 	return picked
 }

@@ -28,7 +28,7 @@ func TestContents(t *testing.T) {
 			c    batch.Contents
 			want []placed
 		)
-		oldest := int64(1 << 40)
+		oldest, logged := int64(1<<40), int64(0)
 		for i := range tickets {
 			tickets[i] = batch.NewTicket(nil)
 			positions := rapid.SliceOfNDistinct(rapid.IntRange(0, 20), 0, 10, rapid.ID).Draw(t, "positions")
@@ -36,12 +36,16 @@ func TestContents(t *testing.T) {
 			for _, position := range positions {
 				received := rapid.Int64Range(1, 1000).Draw(t, "received")
 				oldest = min(oldest, received)
-				c.Add(tickets[i], position, received)
+				at := rapid.Int64Range(0, 1000).Draw(t, "logged") // 0: not known
+				if at != 0 && (logged == 0 || at < logged) {
+					logged = at
+				}
+				c.Add(tickets[i], position, received, at)
 				want = append(want, placed{tickets[i], position})
 			}
 		}
-		if c.Len() != len(want) || len(want) > 0 && c.OldestNS() != oldest {
-			t.Fatalf("%d events, the oldest of %d; want %d, %d", c.Len(), c.OldestNS(), len(want), oldest)
+		if c.Len() != len(want) || len(want) > 0 && c.OldestNS() != oldest || c.LoggedNS() != logged {
+			t.Fatalf("%d events, the oldest of %d, logged at %d; want %d, %d, %d", c.Len(), c.OldestNS(), c.LoggedNS(), len(want), oldest, logged)
 		}
 		wantContents(t, &c, want)
 

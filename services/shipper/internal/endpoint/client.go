@@ -55,6 +55,9 @@ type Options struct {
 	Log *slog.Logger
 	// Tracer makes a span of each try whose context has a sampled one; nil makes none.
 	Tracer trace.Tracer
+	// Answered, if it is not nil, is told of every try of Send: the HTTP status, 0 where there
+	// was no answer, HEC's code, NoCode where there was none, and how long it took.
+	Answered func(status int, code hec.Code, took time.Duration)
 }
 
 // Client sends requests to one destination. Its methods may be called from any
@@ -69,6 +72,7 @@ type Client struct {
 	ack            string
 	timeout        time.Duration
 	healthInterval time.Duration
+	answered       func(status int, code hec.Code, took time.Duration)
 	empty          Request // like those with events
 	tracer         trace.Tracer
 	now            func() time.Time
@@ -89,7 +93,7 @@ func New(d *config.Destination, o Options) (*Client, error) {
 		transports: transports, headers: newHeaders(o.Version, o.Channel, d.Token),
 		token: d.Token, channel: o.Channel, version: o.Version, ack: d.Ack,
 		timeout: d.Timeout, healthInterval: d.Health.Interval,
-		empty: emptyRequest(d), tracer: o.Tracer, now: time.Now,
+		answered: o.Answered, empty: emptyRequest(d), tracer: o.Tracer, now: time.Now,
 	}
 	c.balancer = balancer{normal: d.Concurrency.Max, now: c.clock}
 	for _, base := range d.URLs {
@@ -153,9 +157,11 @@ func (c *Client) Close() {
 func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
 	turn := c.balancer.pick(r)
 	t := turn.target
+	begun := time.Now()
 	ctx, span := c.begin(ctx, t, r)
 	receipt, o, err := c.post(ctx, t, r)
 	told(span, &o, &receipt.Answer, err)
+	c.tell(&o, receipt.Answer.Code, time.Since(begun))
 	if o.err != nil && ctx.Err() != nil {
 		c.balancer.done(turn, o.err)
 		return Receipt{}, fmt.Errorf("%s: %w", t.base, o.err)
@@ -172,6 +178,17 @@ func (c *Client) Send(ctx context.Context, r *Request) (Receipt, error) {
 		return Receipt{}, c.balancer.verdict(t, r, err)
 	}
 	return receipt, nil
+}
+
+// tell tells of a try. One without an answer took as long as all of it.
+func (c *Client) tell(o *outcome, code hec.Code, took time.Duration) {
+	switch {
+	case c.answered == nil:
+	case o.status == 0:
+		c.answered(0, NoCode, took)
+	default:
+		c.answered(o.status, code, o.took)
+	}
 }
 
 // isForeign reports whether a request's token is another than the destination's.
