@@ -1,25 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/drainline/drainline/services/ingest"
+	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/services/cmd/drainline/internal/state"
 	"github.com/drainline/drainline/services/internal/app"
-	"github.com/drainline/drainline/services/shipper"
-	"github.com/drainline/drainline/services/transform"
 )
 
 const (
@@ -35,10 +30,14 @@ func statusCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Ask the instance that runs here how it is",
-		Long: `Ask the instance that runs with this configuration, at admin.listen, how it is: what
-its readiness checks say, how its destinations are, what Logplex or log-shuttle have lost
-before it came here, and which drains send without being listed under drains.`,
+		Short: "Show how everything is, and what needs you",
+		Long: `Show on one screen how everything is: each instance with its version, configuration and
+readiness checks; what the streams hold, since when and how long there is room; how the
+destinations are; drains that are silent for longer than their expect_within, or unknown;
+rules that matched nothing for seven days; streams that nothing takes from any more. The
+instances are asked on the bus; where that cannot be reached, the one that listens at
+admin.listen. What needs somebody is listed at the end, and then it exits with 1.
+` + "`nats micro ls`, `info` and `stats`" + ` show the instances, too.`,
 		Example: "  drainline status --config drainline.yaml\n  drainline status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,24 +48,51 @@ before it came here, and which drains send without being listed under drains.`,
 			if err != nil {
 				return err
 			}
-			content, err := askStatus(cmd.Context(), c.Admin.Listen)
+			s, err := lookAround(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				_, err := cmd.OutOrStdout().Write(content)
-				return err //nolint:wrapcheck // says what it is
-			}
-			var s app.Status
-			if err := json.Unmarshal(content, &s); err != nil {
-				return fmt.Errorf("what answers at admin.listen %s is no Drainline: %w", c.Admin.Listen, err)
-			}
-			return printStatus(cmd.OutOrStdout(), s, time.Now())
+			return printState(cmd.OutOrStdout(), s, output)
 		},
 	}
 	flags.Add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
 	return cmd
+}
+
+// lookAround looks at all there is on the bus, or asks the one instance here.
+func lookAround(ctx context.Context, c *config.Config) (*state.State, error) {
+	conn, away := dialBus(ctx, c)
+	if away == nil {
+		defer conn.Close()
+		return state.Look(ctx, conn, c), nil
+	}
+	content, err := askStatus(ctx, c.Admin.Listen)
+	if err != nil {
+		return nil, errors.Join(away, err)
+	}
+	var one app.Status
+	if err := json.Unmarshal(content, &one); err != nil {
+		return nil, fmt.Errorf("what answers at admin.listen %s is no Drainline: %w", c.Admin.Listen, err)
+	}
+	return state.Of(one, c, away), nil
+}
+
+// printState prints, and fails when something needs a human.
+func printState(w io.Writer, s *state.State, output string) error {
+	if output == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(s); err != nil {
+			return fmt.Errorf("printing the state: %w", err)
+		}
+	} else if err := s.Print(w); err != nil {
+		return err
+	}
+	if n := len(s.Problems); n > 0 {
+		return fmt.Errorf("%d things need you", n)
+	}
+	return nil
 }
 
 func askStatus(ctx context.Context, listen string) ([]byte, error) {
@@ -101,108 +127,4 @@ func reachable(listen string) string {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-func printStatus(w io.Writer, s app.Status, now time.Time) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "version\t%s\nready\t%v\n", s.Version, s.Ready)
-	for _, name := range slices.Sorted(maps.Keys(s.Checks)) {
-		fmt.Fprintf(t, "%s\t%s\n", name, s.Checks[name])
-	}
-	if err := printDestinations(t, s.Facts[shipper.FactDestinations], now); err != nil {
-		return err
-	}
-	if err := printLost(t, s.Facts[transform.FactLost]); err != nil {
-		return err
-	}
-	if err := printUnknownDrains(t, s.Facts[ingest.FactUnknownDrains], now); err != nil {
-		return err
-	}
-	return t.Flush() //nolint:wrapcheck // says what it is
-}
-
-// printDestinations says how each destination is, and which of its URLs take nothing.
-func printDestinations(w io.Writer, content json.RawMessage, now time.Time) error {
-	if content == nil {
-		return nil // no shipper there
-	}
-	var destinations []shipper.Destination
-	if err := json.Unmarshal(content, &destinations); err != nil {
-		return fmt.Errorf("the destinations of the instance cannot be read, it may be of another version: %w", err)
-	}
-	for _, d := range destinations {
-		fmt.Fprintf(w, "destination %s\t%s", d.Name, d.State)
-		if !d.ParkedSince.IsZero() {
-			fmt.Fprintf(w, " for %v", now.Sub(d.ParkedSince).Round(time.Second))
-		}
-		fmt.Fprintf(w, ", %d delivered, %d dead, %d dropped, %d may be there twice, %d of %d requests in flight, %d acks pending\n",
-			d.Delivered, d.Dead, d.Dropped, d.PossibleDuplicates, d.InFlight, d.Window, d.PendingAcks)
-		if d.Error != "" {
-			fmt.Fprintf(w, "\t%s\n", d.Error)
-		}
-		for _, u := range d.URLs {
-			if u.Error != "" && len(d.URLs) > 1 {
-				fmt.Fprintf(w, "\t%s: %s\n", u.State, u.Error)
-			}
-		}
-	}
-	return nil
-}
-
-// shownLost is how many inputs are shown that have lost messages.
-const shownLost = 10
-
-// printLost says what was lost before it came here, since the start.
-func printLost(w io.Writer, content json.RawMessage) error {
-	if content == nil {
-		return nil // no transform there
-	}
-	var inputs []transform.Lost
-	if err := json.Unmarshal(content, &inputs); err != nil {
-		return fmt.Errorf("what was lost upstream cannot be read, the instance may be of another version: %w", err)
-	}
-	total := int64(0)
-	for _, l := range inputs {
-		total += l.Messages
-	}
-	fmt.Fprintf(w, "lost upstream\t%d messages\n", total)
-	for i, l := range inputs {
-		if i == shownLost {
-			fmt.Fprintf(w, "\tand of %d more\n", len(inputs)-shownLost)
-			break
-		}
-		fmt.Fprintf(w, "\t%d of %s, says %s\n", l.Messages, l.Input, l.Code)
-	}
-	return nil
-}
-
-// shownDrains is how many unknown drains are shown as the configuration would list them.
-const shownDrains = 20
-
-func printUnknownDrains(w io.Writer, content json.RawMessage, now time.Time) error {
-	if content == nil {
-		return nil // no ingest there
-	}
-	var drains []ingest.UnknownDrain
-	if err := json.Unmarshal(content, &drains); err != nil {
-		return fmt.Errorf("the unknown drains of the instance cannot be read, it may be of another version: %w", err)
-	}
-	fmt.Fprintf(w, "unknown drains\t%d\n", len(drains))
-	if len(drains) == 0 {
-		return nil
-	}
-	fmt.Fprintln(w, "\nTOKEN\tAPP\tCREDENTIAL\tREQUESTS\tFRAMES\tLAST SEEN")
-	for _, d := range drains {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%v ago\n", d.Token, cmp.Or(d.App, "-"), d.Credential, d.Requests, d.Frames,
-			now.Sub(d.LastSeen).Round(time.Second))
-	}
-	fmt.Fprintln(w, "\nList them in the configuration, or have `drainline drains import` do it:\ndrains:")
-	for i, d := range drains {
-		if i == shownDrains {
-			fmt.Fprintf(w, "  # and %d more\n", len(drains)-shownDrains)
-			break
-		}
-		fmt.Fprintf(w, "  - {token: %s, app: %s}\n", quoted(d.Token), quoted(cmp.Or(d.App, "NAME")))
-	}
-	return nil
 }
