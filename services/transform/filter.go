@@ -50,5 +50,5 @@ func (f *Filter) Match(b *wire.Batch, shipped *wire.Event) (bool, error) {
 	} else {
 		e.App = namedApp(shipped.Fields)
 	}
-	return f.condition.Match(&f.machine, e) //nolint:wrapcheck // says what it is
+	return f.condition.Match(&f.machine, e)
 }

@@ -62,7 +62,7 @@ and the configuration that was in force. Records are kept for 90 days.`,
 			if output == outputJSON {
 				lines := json.NewEncoder(cmd.OutOrStdout())
 				return audit.Read(cmd.Context(), conn, from, func(r *drainlinev1.AuditRecord) error {
-					return lines.Encode(newDeed(r)) //nolint:wrapcheck // says what it is
+					return lines.Encode(newDeed(r))
 				})
 			}
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

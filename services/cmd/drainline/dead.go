@@ -39,8 +39,8 @@ type deadFlags struct {
 	output       string
 }
 
-func (f *deadFlags) add(cmd *cobra.Command, limit int) {
-	f.Flags.Add(cmd)
+func (f *deadFlags) declare(cmd *cobra.Command, limit int) {
+	f.Add(cmd)
 	cmd.Flags().StringVar(&f.search.Stage, "stage", "", "only letters of this `stage`: ingest, transform or shipper")
 	cmd.Flags().StringVar(&f.search.Reason, "reason", "", "only letters with this `code`, as dead list has it")
 	cmd.Flags().StringVar(&f.search.Destination, "destination", "", "only letters for this `name`")

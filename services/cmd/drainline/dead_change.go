@@ -53,7 +53,7 @@ are not kept. It leaves a record (drainline audit).`,
   drainline dead replay --stage transform --reason bad_frame --yes
   drainline dead replay 4e73d6819d818a5de46b77015c255c08`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			pairs := f.Flags.Take(view.Changeable()...)
+			pairs := f.Take(view.Changeable()...)
 			if from != "" && from != wire.StageTransform {
 				return &app.UsageError{Err: fmt.Errorf("--from %s: want transform, or nothing for where each letter came from", from)}
 			}
@@ -75,7 +75,7 @@ are not kept. It leaves a record (drainline audit).`,
 						return &leftError{err}
 					}
 					if err := g.conn.Publish(ctx, m); err != nil {
-						return err //nolint:wrapcheck // says what it is
+						return err
 					}
 					return g.conn.Remove(ctx, g.conn.Names().DeadStream(), found.Kept)
 				},
@@ -83,7 +83,7 @@ are not kept. It leaves a record (drainline audit).`,
 			return g.run(cmd, e)
 		},
 	}
-	f.add(cmd, 0)
+	f.declare(cmd, 0)
 	cmd.Flags().Lookup("set").Usage = "set one `key=value` of the events (destination, host, index, source, sourcetype) or of the configuration"
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&from, "from", "", "only through this `stage` again: transform")
@@ -115,7 +115,7 @@ func deadPurgeCommand() *cobra.Command {
 			})
 		},
 	}
-	f.add(cmd, 0)
+	f.declare(cmd, 0)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

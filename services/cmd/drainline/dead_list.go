@@ -118,7 +118,7 @@ func deadListCommand() *cobra.Command {
 			return cmp.Or(groups.write(cmd.OutOrStdout()), err)
 		},
 	}
-	f.add(cmd, 0)
+	f.declare(cmd, 0)
 	return cmd
 }
 
@@ -148,7 +148,7 @@ trace of its request, and what it holds. It leaves a record (drainline audit).`,
 				}
 				shown++
 				if f.output == outputJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(l) //nolint:wrapcheck // says what it is
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(l)
 				}
 				l.Write(cmd.OutOrStdout())
 				return nil
@@ -159,6 +159,6 @@ trace of its request, and what it holds. It leaves a record (drainline audit).`,
 			return g.record(cmd, audit.ActionDeadShow, filter(cmd, ids, view.Change{}), shown, err)
 		},
 	}
-	f.add(cmd, shownLetters)
+	f.declare(cmd, shownLetters)
 	return cmd
 }

@@ -106,8 +106,7 @@ func TestATapThatMayNotListenSaysSo(t *testing.T) {
 			Subscribe: &server.SubjectPermission{Deny: []string{testNames.RawSubjects()}},
 		}}}
 	})
-	host, port := s.hostPort()
-	h := tap(t, dial(t, fmt.Sprintf("nats://u:p@%s:%d", host, port)), testNames.RawSubjects())
+	h := tap(t, dial(t, s.urlAs("u", "p")), testNames.RawSubjects())
 	if _, err := h.Next(soon(t)); err == nil || !strings.HasPrefix(err.Error(), "bus denies: ") {
 		t.Errorf("%v", err)
 	}

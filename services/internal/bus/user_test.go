@@ -2,12 +2,17 @@ package bus
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
+
+// urlAs is where somebody with a password connects.
+func (s *testServer) urlAs(user, password string) string {
+	return strings.Replace(s.url(), "://", "://"+user+":"+password+"@", 1)
+}
 
 func TestUserIsWhomTheServerKnows(t *testing.T) {
 	t.Parallel()
@@ -17,8 +22,7 @@ func TestUserIsWhomTheServerKnows(t *testing.T) {
 			{Username: "bob", Password: "p", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{userInfo}}}},
 		}
 	})
-	host, port := s.hostPort()
-	url := func(user string) string { return fmt.Sprintf("nats://%s:p@%s:%d", user, host, port) }
+	url := func(user string) string { return s.urlAs(user, "p") }
 	if name, err := dial(t, url("alice")).User(soon(t)); err != nil || name != "alice" {
 		t.Errorf("%q, %v", name, err)
 	}

@@ -128,7 +128,7 @@ func (v *Event) who() string {
 	return v.Process
 }
 
-// doorOf is a door by its name in the configuration.
+// originOf is what is known of where a request came from.
 func originOf(r *drainlinev1.Request, app string) wire.Origin {
 	return wire.Origin{
 		RequestID: wire.ToID(r.GetId()), Door: r.GetDoor(), Credential: r.GetCredential(), DrainToken: r.GetDrainToken(), App: app,

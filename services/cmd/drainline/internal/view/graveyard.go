@@ -101,10 +101,7 @@ func (r *Reader) means(s *Search, d *drainlinev1.DeadBlock) bool {
 // Apps counts the events, or parts of requests, in a letter by app.
 func (r *Reader) Apps(d *drainlinev1.DeadBlock) map[string]int {
 	counts := map[string]int{}
-	b, err := r.contents(d)
-	if err != nil {
-		return counts
-	}
+	b := r.contents(d)
 	for i := range b.Events {
 		counts[r.name(b, &b.Events[i])]++
 	}

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -71,7 +72,7 @@ func (l *Letter) Write(w io.Writer) {
 	if !l.Received.IsZero() {
 		row("received", l.Received.Format(time.RFC3339))
 	}
-	row("deliveries", fmt.Sprint(l.Attempts))
+	row("deliveries", strconv.Itoa(l.Attempts))
 	row("trace", l.TraceID)
 	for i, e := range l.Events {
 		if i == maxShown {

@@ -75,31 +75,27 @@ func (r *Reader) Batch(payload []byte, s *Selection, f func(*Event) error) error
 
 // Contents shows what a dead letter holds: events, or parts of requests as they were sent.
 func (r *Reader) Contents(letter *drainlinev1.DeadBlock, s *Selection, f func(*Event) error) error {
-	b, err := r.contents(letter)
-	if err != nil {
-		return err
-	}
-	return s.pick(b, f)
+	return s.pick(r.contents(letter), f)
 }
 
 // contents are what a letter holds as a batch. What cannot be read is one event.
-func (r *Reader) contents(letter *drainlinev1.DeadBlock) (*wire.Batch, error) {
+func (r *Reader) contents(letter *drainlinev1.DeadBlock) *wire.Batch {
 	b, block, err := Open(letter)
 	switch {
 	case err != nil: // which is why it died
 		return &wire.Batch{
 			Origins: []wire.Origin{{ReceivedNS: letter.GetReceivedNs(), Traceparent: letter.GetTrace().GetTraceparent()}},
 			Events:  []wire.Event{{Text: letter.GetOriginal()}},
-		}, nil
+		}
 	case b != nil:
-		return b, nil
+		return b
 	}
 	b = &wire.Batch{}
 	for i, request := range block.GetRequests() {
 		b.Origins = append(b.Origins, originOf(request, r.app(request)))
 		b.Events = append(b.Events, wire.Event{Origin: uint32(i), Text: request.GetBody()})
 	}
-	return b, nil
+	return b
 }
 
 // app is whose request it is, as far as that can be said without its lines.
@@ -131,7 +127,7 @@ func Open(letter *drainlinev1.DeadBlock) (*wire.Batch, *drainlinev1.RawBlock, er
 func openBatch(payload []byte) (*wire.Batch, error) {
 	message, err := wire.Open(nil, payload)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what it is
+		return nil, err
 	}
 	return scanBatch(message)
 }
@@ -147,7 +143,7 @@ func scanBatch(message []byte) (*wire.Batch, error) {
 func openBlock(payload []byte) (*drainlinev1.RawBlock, error) {
 	message, err := wire.Open(nil, payload)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what it is
+		return nil, err
 	}
 	return scanBlock(message)
 }
