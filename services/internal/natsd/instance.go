@@ -115,6 +115,9 @@ func (s *Server) serverOptions() (*server.Options, error) {
 		JetStreamMaxStore:      maxStore,
 		SyncAlways:             s.opts.SyncAlways,
 		DisableJetStreamBanner: true,
+		// Whoever listens without reading, such as a tap that was put to sleep, misses
+		// messages; nobody who publishes waits for him.
+		NoFastProducerStall: true,
 	}
 	if !o.SyncAlways { // otherwise nothing is left for the timer to sync
 		o.SyncInterval = syncInterval
