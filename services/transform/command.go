@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drainline/drainline/services/internal/app"
-	"github.com/drainline/drainline/services/internal/ledger"
 )
 
 // Command runs transform alone, on a NATS server of its own.
@@ -34,7 +33,6 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	}
 	p.ShowBooks(t.Ledger())
 	p.Tell(FactLost, func() any { return t.Lost() })
-	p.Tell(ledger.Fact, ledger.Told(t.Ledger()))
 	if err := p.SayStreams(ctx, conn); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
-	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/natsd"
 	"github.com/drainline/drainline/services/shipper"
 	"github.com/drainline/drainline/services/transform"
@@ -82,7 +81,6 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	p.ShowBooks(a.ingest.Ledger(), a.transform.Ledger(), a.shipper.Ledger())
 	p.Tell(transform.FactLost, func() any { return a.transform.Lost() })
 	p.Tell(shipper.FactDestinations, func() any { return a.shipper.Destinations() })
-	p.Tell(ledger.Fact, ledger.Told(a.transform.Ledger()))
 	a.ingest.Checks(p)
 	p.Check("destinations", false, a.shipper.Healthy)
 	return a, nil

@@ -16,7 +16,6 @@ import (
 	"github.com/drainline/drainline/services/cmd/drainline/internal/top"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
-	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/topology"
 	"github.com/drainline/drainline/services/shipper"
 )
@@ -144,7 +143,7 @@ func topInstance(a bus.Answer) (top.Instance, error) {
 	var s app.Status
 	err := json.Unmarshal(a.Content, &s)
 	i := top.Instance{ID: s.Instance, Started: s.Started, Ready: s.Ready, Version: s.Version, Services: s.Services}
-	for name, to := range map[string]any{ledger.Fact: &i.Rows, shipper.FactDestinations: &i.Destinations} {
+	for name, to := range map[string]any{app.FactLedger: &i.Rows, shipper.FactDestinations: &i.Destinations} {
 		if fact := s.Facts[name]; err == nil && fact != nil {
 			err = json.Unmarshal(fact, to)
 		}

@@ -8,22 +8,23 @@ import (
 )
 
 // FactLedger is the name under which GET /status has what this process has booked since
-// its start: a list of ledger.Row.
+// its start: a list of ledger.Row, those of one service after those of another, not added
+// up. So the Last of what the shipper has delivered is seen.
 const FactLedger = "ledger"
 
 // ShowBooks shows what the services of this process book, as a fact and as metrics.
 func (p *Process) ShowBooks(books ...*ledger.Ledger) {
 	rows := func() []ledger.Row {
-		parts := make([][]ledger.Row, len(books))
-		for i, b := range books {
-			parts[i] = b.Rows()
+		all := []ledger.Row{}
+		for _, b := range books {
+			all = append(all, b.Rows()...)
 		}
-		return ledger.Merge(parts...)
+		return all
 	}
 	p.Tell(FactLedger, func() any { return rows() })
 	observe := func(name string, amount func(a *ledger.Amount) int64) {
 		p.Metrics.Observe(name, func(tell func(value float64, values ...string)) {
-			tellRows(rows(), amount, tell)
+			tellRows(ledger.Merge(rows()), amount, tell)
 		})
 	}
 	observe("drainline_ledger_events", func(a *ledger.Amount) int64 { return a.Events })
