@@ -56,7 +56,7 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, kind trace.Spa
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, carries[0])
 	}
-	return tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithLinks(links...))
+	return tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithLinks(links...)) //nolint:spancheck // whoever starts it ends it
 }
 
 // None is the span of what is not traced.

@@ -3,9 +3,13 @@ package door
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/drainline/drainline/services/ingest/internal/parcel"
 )
@@ -53,5 +57,36 @@ func BenchmarkAdmit(b *testing.B) {
 		if rules.admit("Basic OnNlc2FtZQ==") == nil {
 			b.Fatal("not let in")
 		}
+	}
+}
+
+// What traces cost a request of one line, the smallest there is.
+func BenchmarkTracedRequest(b *testing.B) {
+	for _, percent := range []float64{-1, 0, 1, 100} {
+		name := "none are made"
+		if percent >= 0 {
+			name = fmt.Sprint(percent, " percent")
+		}
+		b.Run(name, func(b *testing.B) {
+			d := newDoor(b, open(), accepting{})
+			if percent >= 0 {
+				provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()),
+					sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(percent/100))))
+				defer func() { _ = provider.Shutdown(context.Background()) }()
+				d.Tracer = provider.Tracer("")
+			}
+			content := frame("x")
+			body := bytes.NewReader(content)
+			r := drainPost("/logs", "sesame", body, "Content-Type", "application/logplex-1", "Logplex-Msg-Count", "1",
+				"User-Agent", "Logplex/v73", "Logplex-Drain-Token", "d.73ea7440-270a-435a-a0ea-adf50b4e5f5a")
+			w := &sink{header: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				body.Reset(content)
+				if d.ServeHTTP(w, r); w.status != http.StatusNoContent {
+					b.Fatalf("answered %d", w.status)
+				}
+			}
+		})
 	}
 }

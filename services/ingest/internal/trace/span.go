@@ -23,8 +23,10 @@ func Begin(tracer otel.Tracer, r *http.Request, route string) (traced *http.Requ
 	if tracer == nil {
 		return r, func() {}
 	}
-	parent := ofHeader(r.Header)
-	ctx := otel.ContextWithRemoteSpanContext(r.Context(), tracing.Parse(parent.GetTraceparent(), parent.GetTracestate()))
+	ctx := r.Context()
+	if parent := ofHeader(r.Header); parent != nil {
+		ctx = otel.ContextWithRemoteSpanContext(ctx, tracing.Parse(parent.GetTraceparent(), parent.GetTracestate()))
+	}
 	ctx, span := tracer.Start(ctx, http.MethodPost+" "+route, otel.WithSpanKind(otel.SpanKindServer))
 	if !span.IsRecording() {
 		return r, func() {}
