@@ -29,22 +29,26 @@ type drainline struct {
 	stop    func()
 }
 
-// launch starts a drainline that delivers to a URL, with settings (key=value). It
-// has to end well with the test.
+// launch starts a drainline that delivers to a URL, with settings (key=value) and
+// OpenTelemetry's variables (OTEL_…=value). It has to end well with the test.
 func launch(t *testing.T, destination string, settings ...string) *drainline {
 	t.Helper()
 	var said transcript
 	cmd := exec.Command(program, "run")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DRAINLINE_DRAIN_SECRET=secret"}
 	for _, s := range append([]string{
 		"admin.listen=127.0.0.1:0", "ingest.logplex.listen=127.0.0.1:0", "ingest.hec.listen=127.0.0.1:0",
 		"ingest.hec.tokens.web.token=" + token, "ingest.hec.tokens.web.fields=team=shop",
 		"ingest.hec.tokens.acked.token=" + ackToken, "ingest.hec.tokens.acked.ack=true",
 		"destinations.splunk.urls=" + destination, "destinations.splunk.token=" + splunkToken,
 	}, settings...) {
+		if strings.HasPrefix(s, "OTEL_") {
+			cmd.Env = append(cmd.Env, s)
+			continue
+		}
 		cmd.Args = append(cmd.Args, "--set", s)
 	}
 	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DRAINLINE_DRAIN_SECRET=secret"}
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -148,18 +148,30 @@ func simulate(t *testing.T) (*splunk.Splunk, string) {
 func collect(t *testing.T, grpc bool) (url string, sink *consumertest.TracesSink) {
 	t.Helper()
 	sink = &consumertest.TracesSink{}
+	url = collectBy(t, grpc, func(f receiver.Factory, s receiver.Settings, c component.Config) (component.Component, error) {
+		return f.CreateTraces(t.Context(), s, c, sink)
+	})
+	return url, sink
+}
+
+// collectBy starts a receiver of one signal.
+func collectBy(t *testing.T, grpc bool, make signal) (url string) {
+	t.Helper()
 	eventually(t, "a port is still free when the receiver wants it", func() bool {
 		address := port.Free(t)
 		url = "http://" + address
 		if grpc {
 			url = "grpc://" + address
 		}
-		return listens(t, address, grpc, sink)
+		return listens(t, address, grpc, make)
 	})
-	return url, sink
+	return url
 }
 
-func listens(t *testing.T, address string, grpc bool, sink *consumertest.TracesSink) bool {
+// signal makes a receiver of traces or metrics.
+type signal func(receiver.Factory, receiver.Settings, component.Config) (component.Component, error)
+
+func listens(t *testing.T, address string, grpc bool, make signal) bool {
 	t.Helper()
 	factory := otlpreceiver.NewFactory()
 	config, ok := factory.CreateDefaultConfig().(*otlpreceiver.Config)
@@ -171,17 +183,17 @@ func listens(t *testing.T, address string, grpc bool, sink *consumertest.TracesS
 	} else {
 		config.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = address
 	}
-	traces, err := factory.CreateTraces(t.Context(), receiver.Settings{
+	receiving, err := make(factory, receiver.Settings{
 		ID: component.NewID(factory.Type()), TelemetrySettings: silent(), BuildInfo: collector,
-	}, config, sink)
+	}, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := traces.Start(t.Context(), extensions{}); err != nil {
+	if err := receiving.Start(t.Context(), extensions{}); err != nil {
 		return false
 	}
 	t.Cleanup(func() {
-		if err := traces.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+		if err := receiving.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})

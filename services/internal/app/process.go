@@ -114,12 +114,12 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 	if err != nil {
 		return nil, &UsageError{Err: fmt.Errorf("configuration:\n%w", err)}
 	}
-	metrics, err := telemetry.New()
-	if err != nil {
-		return nil, err
-	}
 	instance := wire.RandomID().String()
 	res, err := telemetry.NewResource(context.Background(), service(name), Build(), instance)
+	if err != nil {
+		return nil, &UsageError{Err: err}
+	}
+	metrics, err := telemetry.NewMetrics(context.Background(), c.Telemetry.Metrics, res)
 	if err != nil {
 		return nil, &UsageError{Err: err}
 	}

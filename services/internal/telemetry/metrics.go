@@ -1,5 +1,5 @@
-// Package telemetry is what Drainline tells of itself: metrics now, traces and
-// the ledger when they come.
+// Package telemetry is what Drainline tells of itself: metrics, traces and
+// its own log.
 package telemetry
 
 import (
@@ -32,8 +32,10 @@ type Metrics struct {
 	histograms map[string]metric.Float64Histogram
 }
 
-// New makes an empty set of metrics.
-func New() (*Metrics, error) {
+// New makes metrics that only Prometheus can ask for.
+func New() (*Metrics, error) { return newMetrics() }
+
+func newMetrics(o ...sdkmetric.Option) (*Metrics, error) {
 	registry := prometheus.NewRegistry()
 	exporter, err := otelprom.New(otelprom.WithRegisterer(registry), otelprom.WithoutScopeInfo())
 	if err != nil {
@@ -41,7 +43,7 @@ func New() (*Metrics, error) {
 	}
 	// Labels are bounded here, where what is past the bound is still counted under the
 	// other labels it has.
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithCardinalityLimit(0))
+	provider := sdkmetric.NewMeterProvider(append(o, sdkmetric.WithReader(exporter), sdkmetric.WithCardinalityLimit(0))...)
 	return &Metrics{
 		provider: provider,
 		meter:    provider.Meter("github.com/drainline/drainline/services"),
@@ -53,10 +55,12 @@ func New() (*Metrics, error) {
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler { return m.handler }
 
-// Close ends the export.
+// Close ends the export, and sends a last time what is sent, for five seconds at most.
 func (m *Metrics) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
 	if err := m.provider.Shutdown(ctx); err != nil {
-		return fmt.Errorf("metrics: %w", err)
+		return fmt.Errorf("the last metrics are not sent to their collector: %w", err)
 	}
 	return nil
 }
