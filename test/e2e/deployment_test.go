@@ -11,6 +11,7 @@ type deployment struct {
 	t         *testing.T
 	splunk    *splunkProcess
 	bus       *bus
+	busURL    string
 	url       string              // of the drain
 	processes map[string]*process // by the name of the program
 }
@@ -28,7 +29,7 @@ func apart(t *testing.T, settings ...string) *deployment {
 	for _, name := range []string{"shipper", "transform", "ingest"} {
 		d.processes[name].ready()
 	}
-	d.url, d.bus = d.processes["ingest"].drainURL(secret), lookAt(t, url)
+	d.url, d.bus, d.busURL = d.processes["ingest"].drainURL(secret), lookAt(t, url), url
 	return d
 }
 
@@ -40,7 +41,8 @@ func together(t *testing.T, settings ...string) *deployment {
 	settings = append(settings, append(to(d.splunk.url), "bus.embedded.listen="+address, "ingest.logplex.listen="+port.Free(t))...)
 	run := service(t, "drainline run", settings...).start(t).ready()
 	d.processes = map[string]*process{"drainline": run}
-	d.url, d.bus = run.drainURL(secret), lookAt(t, "nats://"+address)
+	d.busURL = "nats://" + address
+	d.url, d.bus = run.drainURL(secret), lookAt(t, d.busURL)
 	return d
 }
 

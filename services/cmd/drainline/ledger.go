@@ -109,7 +109,8 @@ func readBooks(ctx context.Context, c *config.Config, since time.Time, by string
 	return b, nil
 }
 
-// waitingMessages counts what is in the streams between the stages, in hand or not.
+// waitingMessages counts what is in the streams between the stages, in hand or not. It
+// counts by their consumers: a server that was killed may go on holding what is settled.
 func waitingMessages(ctx context.Context, c *config.Config, conn *bus.Conn) (uint64, error) {
 	holdings, err := topology.New(c, 0).Holdings(ctx, conn)
 	if err != nil {
@@ -117,9 +118,7 @@ func waitingMessages(ctx context.Context, c *config.Config, conn *bus.Conn) (uin
 	}
 	waiting := uint64(0)
 	for _, h := range holdings {
-		if h.Name != conn.Names().DeadStream() {
-			waiting += h.Messages
-		}
+		waiting += h.Pending + uint64(h.Unacked)
 	}
 	return waiting, nil
 }
