@@ -74,7 +74,6 @@ func (r *bookedRow) events() string {
 		{"split", r.Split},
 		{"filtered", r.Filtered},
 		{"dead", r.Dead},
-		{"dropped", r.Dropped},
 		{"delivered", r.Delivered},
 		{"redelivered", r.Redelivered},
 		{"lost", r.LostUpstream},

@@ -72,7 +72,7 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 			if output == "json" {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
-				return encoder.Encode(b) //nolint:wrapcheck // says what it is
+				return encoder.Encode(b)
 			}
 			return b.print(cmd.OutOrStdout(), by)
 		},
