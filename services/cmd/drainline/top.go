@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -101,7 +102,6 @@ func topOnce(ctx context.Context, out io.Writer, source top.Source, output strin
 
 // topSource asks the instances and looks at the streams. What it may not look at is said.
 func topSource(c *config.Config, conn *bus.Conn) top.Source {
-	plan := topology.New(c, 0)
 	return func(ctx context.Context) (top.Sample, error) {
 		ctx, cancel := context.WithTimeout(ctx, 2*topPatience)
 		defer cancel()
@@ -121,7 +121,7 @@ func topSource(c *config.Config, conn *bus.Conn) top.Source {
 				s.Instances = append(s.Instances, i)
 			}
 		}
-		holdings, err := plan.Holdings(ctx, conn)
+		holdings, err := topology.New(withDestinations(c, s.Instances), 0).Holdings(ctx, conn)
 		if err != nil {
 			s.Unread = err.Error()
 		}
@@ -134,6 +134,24 @@ func topSource(c *config.Config, conn *bus.Conn) top.Source {
 		}
 		return s, nil
 	}
+}
+
+// withDestinations is a configuration that has those of the instances as well: the
+// command may have none of their secrets, and so none of their destinations.
+func withDestinations(c *config.Config, instances []top.Instance) *config.Config {
+	all := *c
+	all.Destinations = maps.Clone(c.Destinations)
+	if all.Destinations == nil {
+		all.Destinations = map[string]config.Destination{}
+	}
+	for i := range instances {
+		for _, d := range instances[i].Destinations {
+			if _, known := all.Destinations[d.Name]; !known {
+				all.Destinations[d.Name] = config.Destination{}
+			}
+		}
+	}
+	return &all
 }
 
 func topInstance(a bus.Answer) (top.Instance, error) {
