@@ -237,8 +237,12 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	return conn, p.streams.prepare(ctx, p.Config)
 }
 
-// FactBacklog is the name under which a status has the backlog.Streams.
-const FactBacklog = "backlog"
+// Names under which a status has the backlog.Streams, and the capacity in bytes of the
+// server inside, by which its streams are planned.
+const (
+	FactBacklog  = "backlog"
+	FactCapacity = "capacity"
+)
 
 // watchBacklog tells what waits on the bus, which never makes a process unable to do its job.
 func (p *Process) watchBacklog(conn *bus.Conn, embedded Embedded) {
@@ -246,6 +250,7 @@ func (p *Process) watchBacklog(conn *bus.Conn, embedded Embedded) {
 	capacity := int64(0)
 	if embedded != nil {
 		o.Disk, capacity = embedded, embedded.Capacity()
+		p.Tell(FactCapacity, func() any { return capacity })
 	}
 	o.Plan = func() topology.Plan { return topology.New(p.streams.current(), capacity) }
 	p.backlog = backlog.New(o)
