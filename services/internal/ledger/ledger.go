@@ -45,6 +45,7 @@ type Ledger struct {
 	live    *sheet   // since the start
 	waiting []func() // to call when all that is posted is stored
 	storing bool     // somebody is at it
+	flying  bool     // pages are on their way
 	late    bool     // the bus has not taken pages for its time
 	flushed []chan struct{}
 }
@@ -89,7 +90,7 @@ func (l *Ledger) hour(now time.Time) *hour {
 // store books for five seconds, ack is called all the same.
 func (l *Ledger) Settle(ack func()) {
 	l.mu.Lock()
-	wait := !l.late && (l.storing || l.dirty())
+	wait := !l.late && (l.flying || l.dirty())
 	if wait {
 		l.waiting = append(l.waiting, ack)
 		l.store()
@@ -124,7 +125,7 @@ func (l *Ledger) run() {
 		began := time.Now()
 		l.mu.Lock()
 		pages, acks, flushed := l.pages(), l.waiting, l.flushed
-		l.waiting, l.flushed = nil, nil
+		l.waiting, l.flushed, l.flying = nil, nil, len(pages) > 0
 		if len(pages) == 0 && len(acks) == 0 && len(flushed) == 0 {
 			l.storing = false
 			l.mu.Unlock()
@@ -133,7 +134,7 @@ func (l *Ledger) run() {
 		l.mu.Unlock()
 		err := l.publish(pages)
 		l.mu.Lock()
-		l.late = err != nil
+		l.late, l.flying = err != nil, false
 		l.mu.Unlock()
 		for _, ack := range acks {
 			ack()
