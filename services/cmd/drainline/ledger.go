@@ -111,12 +111,23 @@ func readBooks(ctx context.Context, c *config.Config, since time.Time, by string
 
 // waitingMessages counts what is in the streams between the stages, in hand or not. It
 // counts by their consumers: a server that was killed may go on holding what is settled.
+// What the streams of other configurations hold waits as well.
 func waitingMessages(ctx context.Context, c *config.Config, conn *bus.Conn) (uint64, error) {
-	holdings, err := topology.New(c, 0).Holdings(ctx, conn)
+	plan, names := topology.New(c, 0), conn.Names()
+	holdings, err := plan.Holdings(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	orphans, err := plan.Orphans(ctx, conn)
 	if err != nil {
 		return 0, err
 	}
 	waiting := uint64(0)
+	for _, o := range orphans {
+		if strings.HasPrefix(o.Name, names.RawStream("")) || strings.HasPrefix(o.Name, names.EventsStream("")) {
+			waiting += o.Messages
+		}
+	}
 	for _, h := range holdings {
 		waiting += h.Pending + uint64(h.Unacked)
 	}
@@ -184,9 +195,12 @@ func columns() []column {
 func printSums(w io.Writer, head string, each func(row func(name string, s *ledger.Sums))) {
 	var total ledger.Sums
 	each(func(_ string, s *ledger.Sums) { total.Plus(s) })
-	shown := slices.DeleteFunc(columns(), func(c column) bool {
-		return c.of(&total) == 0 && c.head != "ACCEPTED" && c.head != "DELIVERED"
-	})
+	// What was accepted is not told apart by what only a destination has.
+	always := []string{"DELIVERED"}
+	if total.Accepted.Events > 0 || total.Delivered.Events == 0 {
+		always = append(always, "ACCEPTED")
+	}
+	shown := slices.DeleteFunc(columns(), func(c column) bool { return c.of(&total) == 0 && !slices.Contains(always, c.head) })
 	fmt.Fprintf(w, "%s\t", head)
 	for _, c := range shown {
 		fmt.Fprintf(w, "%s\t", c.head)

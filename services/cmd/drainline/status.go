@@ -89,10 +89,14 @@ func printState(w io.Writer, s *state.State, output string) error {
 	} else if err := s.Print(w); err != nil {
 		return err
 	}
-	if n := len(s.Problems); n > 0 {
+	switch n := len(s.Problems); n {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("one thing needs you")
+	default:
 		return fmt.Errorf("%d things need you", n)
 	}
-	return nil
 }
 
 func askStatus(ctx context.Context, listen string) ([]byte, error) {

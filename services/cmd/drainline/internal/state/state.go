@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -88,10 +89,27 @@ func Look(ctx context.Context, conn *bus.Conn, c *config.Config) *State {
 		s.note("instances: %v", err)
 	}
 	s.answers(answers)
+	c = s.withDestinations(c)
 	s.bus(ctx, conn, c)
 	s.books(ctx, conn, c)
 	s.judge(c, true)
 	return s
+}
+
+// withDestinations is a configuration with the destinations that instances ship to: they
+// may run with another one, and what somebody takes from is no orphan.
+func (s *State) withDestinations(c *config.Config) *config.Config {
+	with := *c
+	with.Destinations = maps.Clone(c.Destinations)
+	if with.Destinations == nil {
+		with.Destinations = map[string]config.Destination{}
+	}
+	for _, d := range s.Destinations {
+		if _, known := with.Destinations[d.Name]; !known {
+			with.Destinations[d.Name] = config.Destination{}
+		}
+	}
+	return &with
 }
 
 // Of is the state that one instance tells, where the bus cannot be asked. Why says so.
