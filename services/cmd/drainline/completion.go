@@ -28,11 +28,11 @@ key. Load it in the present shell, or put it where the shell looks for such scri
 			root, out := cmd.Root(), cmd.OutOrStdout()
 			switch args[0] {
 			case "zsh":
-				return root.GenZshCompletion(out) //nolint:wrapcheck // says what it is
+				return root.GenZshCompletion(out)
 			case "fish":
-				return root.GenFishCompletion(out, true) //nolint:wrapcheck // says what it is
+				return root.GenFishCompletion(out, true)
 			default:
-				return root.GenBashCompletionV2(out, true) //nolint:wrapcheck // says what it is
+				return root.GenBashCompletionV2(out, true)
 			}
 		},
 	}

@@ -47,7 +47,7 @@ func tryExample(t *testing.T, line string) {
 		return // of another program, or a comment
 	}
 	var args []string
-	for _, word := range strings.Fields(command) {
+	for word := range strings.FieldsSeq(command) {
 		if strings.HasPrefix(word, "|") || strings.HasPrefix(word, ">") || strings.HasPrefix(word, "#") || word == "&" || word == "&&" {
 			break
 		}
