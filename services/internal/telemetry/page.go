@@ -14,7 +14,8 @@ Generated from the table in [internal/telemetry/table.go](internal/telemetry/tab
 
 Names are as Prometheus has them, at ` + "`/metrics`" + ` of ` + "`admin.listen`" + `. By OTLP (` + "`telemetry.metrics.otlp`" + `) they come without the suffixes of unit and
 ` + "`_total`" + `. A histogram has ` + "`_bucket`, `_sum` and `_count`" + ` behind its name. Labels whose values come from outside are bounded: what comes past the bound
-is counted with ` + "`other`" + ` in place of each value. A metric without labels is there from the start, one with labels as soon as there is something to tell.
+is counted with ` + "`other`" + ` in place of each value. A counter or gauge without labels is there from the start, all
+else as soon as there is something to tell.
 `
 
 // Page is the table for people, in Markdown.
