@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -13,13 +14,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/backlog"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/bustest"
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/topology"
-
-	"github.com/drainline/drainline/proto/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +41,7 @@ func watch(t *testing.T, o backlog.Options) *backlog.Watch {
 
 func scrape(m *telemetry.Metrics) string {
 	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return answer.Body.String()
 }
 

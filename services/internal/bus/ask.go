@@ -57,7 +57,7 @@ func (c *Conn) Ask(ctx context.Context, wait time.Duration) ([]Answer, error) {
 		case errors.Is(err, nats.ErrNoResponders):
 			return answers, nil
 		case ctx.Err() != nil:
-			return answers, context.Cause(ctx)
+			return answers, fmt.Errorf("bus: asking %s: %w", subject, context.Cause(ctx))
 		case errors.Is(err, context.DeadlineExceeded):
 			return answers, c.denial()
 		case err != nil:

@@ -22,7 +22,7 @@ const (
 	notABurst = 10
 )
 
-func (s *State) problem(format string, a ...any) {
+func (s *State) problemf(format string, a ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, a...))
 }
 
@@ -37,11 +37,11 @@ func (s *State) judge(c *config.Config, whole bool) {
 	s.judgeStreams(wire.Names{Prefix: c.Bus.Prefix})
 	for _, d := range s.Drains {
 		if d.Silent {
-			s.problem("drain %s is silent: %s, expected within %s", d.Input, s.ago(d.Last), display.Span(d.ExpectWithin))
+			s.problemf("drain %s is silent: %s, expected within %s", d.Input, s.ago(d.Last), display.Span(d.ExpectWithin))
 		}
 	}
 	if n := len(s.Unknown); n > 0 {
-		s.problem("%d drains send and are not in the configuration: list them under drains", n)
+		s.problemf("%d drains send and are not in the configuration: list them under drains", n)
 	}
 }
 
@@ -55,7 +55,7 @@ func (s *State) judgeServices() {
 	}
 	for _, service := range []string{wire.StageIngest, wire.StageTransform, wire.StageShipper} {
 		if !runs[service] {
-			s.problem("no %s answers on the bus: start one, or see its log", service)
+			s.problemf("no %s answers on the bus: start one, or see its log", service)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (s *State) judgeInstances() {
 	for _, i := range s.Instances {
 		for _, check := range slices.Sorted(maps.Keys(i.Checks)) {
 			if reason := i.Checks[check]; reason != "ok" && !told[check] {
-				s.problem("instance %s: %s: %s", short(i.Instance), check, reason)
+				s.problemf("instance %s: %s: %s", short(i.Instance), check, reason)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (s *State) judgeDifference(what string, of func(app.Status) string) {
 		values[of(i)] = true
 	}
 	if len(values) > 1 {
-		s.problem("instances differ in their %s: %s", what, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
+		s.problemf("instances differ in their %s: %s", what, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
 	}
 }
 
@@ -89,9 +89,9 @@ func (s *State) judgeDestinations() {
 	for _, d := range s.Destinations {
 		switch {
 		case d.State == shipper.StateParked:
-			s.problem("destination %s is parked for %s: %s", d.Name, display.Span(s.At.Sub(d.ParkedSince)), cmp.Or(d.Error, "see its log"))
+			s.problemf("destination %s is parked for %s: %s", d.Name, display.Span(s.At.Sub(d.ParkedSince)), cmp.Or(d.Error, "see its log"))
 		case d.State == shipper.StateShipping && d.Error != "":
-			s.problem("destination %s: %s", d.Name, d.Error)
+			s.problemf("destination %s: %s", d.Name, d.Error)
 		}
 	}
 }
@@ -100,17 +100,17 @@ func (s *State) judgeStreams(names wire.Names) {
 	for _, h := range s.Streams {
 		switch {
 		case h.Full():
-			s.problem("stream %s is full: %s of %s", h.Name, display.Bytes(int64(h.Bytes)), display.Bytes(h.MaxBytes))
+			s.problemf("stream %s is full: %s of %s", h.Name, display.Bytes(int64(h.Bytes)), display.Bytes(h.MaxBytes))
 		case h.ToFull != nil && *h.ToFull < soonFull.Seconds() && int64(h.Bytes) > h.MaxBytes/100*notABurst:
-			s.problem("stream %s is full in %s as it goes now", h.Name, span(*h.ToFull))
+			s.problemf("stream %s is full in %s as it goes now", h.Name, span(*h.ToFull))
 		}
 		if h.Name == names.DeadStream() && h.Messages > 0 {
-			s.problem("%d dead letters are kept: see `drainline dead list`", h.Messages)
+			s.problemf("%d dead letters are kept: see `drainline dead list`", h.Messages)
 		}
 	}
 	for _, o := range s.Orphans {
 		if o.Messages > 0 && (strings.HasPrefix(o.Name, names.RawStream("")) || strings.HasPrefix(o.Name, names.EventsStream(""))) {
-			s.problem("nothing takes the %d messages of stream %s, which is not in the configuration: put it back, or delete the stream", o.Messages, o.Name)
+			s.problemf("nothing takes the %d messages of stream %s, which is not in the configuration: put it back, or delete the stream", o.Messages, o.Name)
 		}
 	}
 }

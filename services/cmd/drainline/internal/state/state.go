@@ -86,7 +86,7 @@ func Look(ctx context.Context, conn *bus.Conn, c *config.Config) *State {
 	s := &State{At: time.Now(), prefix: c.Bus.Prefix}
 	answers, err := conn.Ask(ctx, askWait)
 	if err != nil {
-		s.note("instances: %v", err)
+		s.notef("instances: %v", err)
 	}
 	s.answers(answers)
 	c = s.withDestinations(c)
@@ -115,13 +115,13 @@ func (s *State) withDestinations(c *config.Config) *config.Config {
 // Of is the state that one instance tells, where the bus cannot be asked. Why says so.
 func Of(status app.Status, c *config.Config, why error) *State {
 	s := &State{At: time.Now(), Instances: []app.Status{status}, prefix: c.Bus.Prefix}
-	s.note("only the instance at admin.listen %s was asked, the bus could not be: %v", c.Admin.Listen, why)
+	s.notef("only the instance at admin.listen %s was asked, the bus could not be: %v", c.Admin.Listen, why)
 	s.facts()
 	s.judge(c, false)
 	return s
 }
 
-func (s *State) note(format string, a ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, a...)) }
+func (s *State) notef(format string, a ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, a...)) }
 
 func (s *State) answers(answers []bus.Answer) {
 	seen := map[string]bool{}
@@ -133,7 +133,7 @@ func (s *State) answers(answers []bus.Answer) {
 		}
 		switch {
 		case err != nil:
-			s.note("the answer of an instance cannot be read, it may be of another version: %v", err)
+			s.notef("the answer of an instance cannot be read, it may be of another version: %v", err)
 		case !seen[status.Instance]: // during a reload it may answer twice
 			seen[status.Instance] = true
 			s.Instances = append(s.Instances, status)
@@ -170,7 +170,7 @@ func fact[T any](s *State, of *app.Status, name string) []T {
 	}
 	var list []T
 	if err := json.Unmarshal(content, &list); err != nil {
-		s.note("%s of instance %s cannot be read, it may be of another version: %v", name, short(of.Instance), err)
+		s.notef("%s of instance %s cannot be read, it may be of another version: %v", name, short(of.Instance), err)
 	}
 	return list
 }
@@ -249,7 +249,7 @@ func (s *State) bus(ctx context.Context, conn *bus.Conn, c *config.Config) {
 	plan := topology.New(c, 0)
 	holdings, err := plan.Holdings(ctx, conn)
 	if err != nil {
-		s.note("streams: %v", err)
+		s.notef("streams: %v", err)
 	}
 	told := s.Streams
 	if len(holdings) > 0 {
@@ -267,7 +267,7 @@ func (s *State) bus(ctx context.Context, conn *bus.Conn, c *config.Config) {
 		}
 	}
 	if s.Orphans, err = plan.Orphans(ctx, conn); err != nil {
-		s.note("orphans: %v", err)
+		s.notef("orphans: %v", err)
 	}
 }
 
@@ -287,7 +287,7 @@ func (s *State) books(ctx context.Context, conn *bus.Conn, c *config.Config) {
 	defer cancel()
 	books, err := ledger.Read(ctx, conn, s.At.Add(-back-time.Hour))
 	if err != nil {
-		s.note("%v", err)
+		s.notef("%v", err)
 		return
 	}
 	s.read(books, c)

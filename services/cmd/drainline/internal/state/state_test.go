@@ -159,5 +159,5 @@ func TestSilentDrains(t *testing.T) {
 	hold(t, s, []string{
 		"drain shop is silent: last seen 2m",
 		"drain never is silent: never seen, expected within 1m0s",
-	}, "shop 2m", "m0s SILENT\n", "\nd.2 2m", "\nnever never 1m0s SILENT\n", "\npatient never 2d0h")
+	}, "shop 2m", "m0s SILENT\n", "\nd.2 2m", " never 1m0s SILENT\n", "\npatient never 2d0h")
 }
