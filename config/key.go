@@ -23,6 +23,7 @@ type key struct {
 	required bool   // in every section with a name and every entry of a list
 	ofType   string // required only where the section's `type` is this
 	restart  bool   // read at start only, with everything below it
+	place    bool   // of the machine, with everything below it: the SHA leaves it out
 }
 
 func (k key) isSection() bool { return k.kind.parse == nil }
@@ -150,8 +151,18 @@ func ancestors(path string) iter.Seq[string] {
 
 // needsRestart tells whether a running Drainline cannot take a new value.
 func needsRestart(path string) bool {
+	return anyOf(path, func(k key) bool { return k.restart })
+}
+
+// isOfPlace tells whether a value belongs to the machine, and not to the installation.
+func isOfPlace(path string) bool {
+	return anyOf(path, func(k key) bool { return k.place })
+}
+
+// anyOf says whether something is true of the key or of a section above it.
+func anyOf(path string, is func(key) bool) bool {
 	for p := range ancestors(pattern(path)) {
-		if byPath[p].restart {
+		if is(byPath[p]) {
 			return true
 		}
 	}

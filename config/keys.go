@@ -32,7 +32,7 @@ var keys = slices.Concat(
 )
 
 var inspectorKeys = []key{
-	{path: "inspector", doc: "A page that shows what would reach Splunk."},
+	{path: "inspector", place: true, doc: "A page that shows what would reach Splunk."},
 	{
 		path: "inspector.listen", kind: address(), def: "127.0.0.1:8089", restart: true,
 		doc: "Where the page is served. It shows log lines to whoever can open it.",
@@ -89,7 +89,7 @@ var telemetryKeys = []key{
 }
 
 var adminKeys = []key{
-	{path: "admin", doc: "Health, metrics and profiles: /healthz, /readyz, /metrics."},
+	{path: "admin", place: true, doc: "Health, metrics and profiles: /healthz, /readyz, /metrics."},
 	{
 		path: "admin.listen", kind: address(), def: "127.0.0.1:9600", restart: true,
 		doc: "Where they are served.",

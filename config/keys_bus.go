@@ -29,7 +29,7 @@ var busKeys = slices.Concat(
 			doc: "How long the start waits for NATS before it fails.",
 		},
 		{
-			path: "bus.creds_file", kind: optional(filePath()),
+			path: "bus.creds_file", kind: optional(filePath()), place: true,
 			doc:     "The credentials of a NATS user (a .creds file).",
 			example: "/etc/drainline/drainline.creds",
 		},
@@ -62,7 +62,7 @@ var busKeys = slices.Concat(
 		},
 		{path: "bus.embedded", doc: "The NATS server inside `drainline run`, used when bus.url is empty."},
 		{
-			path: "bus.embedded.dir", kind: folderPath(), def: "drainline-data",
+			path: "bus.embedded.dir", kind: folderPath(), def: "drainline-data", place: true,
 			doc: "The folder that keeps all data, relative to the working directory. It must outlive the process.",
 		},
 		{
@@ -71,7 +71,7 @@ var busKeys = slices.Concat(
 				"so that a power cut may lose requests that were answered.",
 		},
 		{
-			path: "bus.embedded.listen", kind: optional(address()),
+			path: "bus.embedded.listen", kind: optional(address()), place: true,
 			doc:     "Where other programs reach the server. Empty serves this process only. Whoever reaches it reads and writes everything: it has no passwords.",
 			example: "127.0.0.1:4222",
 		},

@@ -14,7 +14,7 @@ var hecKeys = slices.Concat(
 	[]key{
 		{path: hec, doc: "The door for clients of Splunk's HTTP Event Collector."},
 		{
-			path: hec + ".listen", kind: address(), def: ":8088", restart: true,
+			path: hec + ".listen", kind: address(), def: ":8088", restart: true, place: true,
 			doc: "Where the door listens.",
 		},
 	},

@@ -35,7 +35,7 @@ var ingestKeys = slices.Concat(
 				"HEC tokens with ack: their ackIds come from the bus, so their clients get 503 meanwhile.",
 		},
 		{
-			path: "ingest.spool.dir", kind: optional(folderPath()),
+			path: "ingest.spool.dir", kind: optional(folderPath()), place: true,
 			doc:     "The folder of the store, relative to the working directory. Empty is no store. It must outlive the process.",
 			example: "/var/lib/drainline/spool",
 		},
@@ -59,7 +59,7 @@ var logplexKeys = slices.Concat(
 	[]key{
 		{path: "ingest.logplex", doc: "The door for Heroku's log drains."},
 		{
-			path: "ingest.logplex.listen", kind: address(), def: ":8080", restart: true,
+			path: "ingest.logplex.listen", kind: address(), def: ":8080", restart: true, place: true,
 			doc: "Where the door listens.",
 		},
 	},

@@ -61,11 +61,15 @@ func isSection(t reflect.Type) bool {
 }
 
 // SHA is the SHA-256 of the effective configuration in hex. It is the same on
-// every instance with the same configuration, however it was given. Secrets go
-// into it and cannot be had from it.
+// every instance with the same configuration, however it was given, but for what
+// belongs to its machine: addresses to listen on, folders, credentials for the bus.
+// Secrets go into it and cannot be had from it.
 func (c *Config) SHA() string {
 	h := sha256.New()
 	for _, l := range c.leaves() {
+		if isOfPlace(l.path) {
+			continue
+		}
 		fmt.Fprintf(h, "%s=%s\n", l.path, unambiguous(l.value))
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -184,6 +184,13 @@ func TestSHA(t *testing.T) {
 			t.Errorf("another %s makes no difference", name)
 		}
 	}
+	place := config.Loader{Flags: map[string]any{
+		"admin.listen": "127.0.0.1:1", "ingest.logplex.listen": "127.0.0.1:2", "ingest.hec.listen": "127.0.0.1:3", "inspector.listen": "127.0.0.1:4",
+		"bus.embedded.dir": "elsewhere", "bus.embedded.listen": "127.0.0.1:5", "ingest.spool.dir": "spool", "bus.creds_file": "output_test.go",
+	}}
+	if load(t, place).SHA() != load(t, config.Loader{}).SHA() {
+		t.Error("instances of one installation differ by where they listen and keep things")
+	}
 	byFile := config.Loader{Files: []string{write(t, t.TempDir(), "a.yaml", "include: ['x*.yaml']\ningest: {hold: 4000ms}")}}
 	if load(t, byFile).SHA() != load(t, config.Loader{}).SHA() {
 		t.Error("it matters where a configuration comes from")
