@@ -155,7 +155,7 @@ func collect(t *testing.T, grpc bool) (url string, sink *consumertest.TracesSink
 }
 
 // collectBy starts a receiver of one signal.
-func collectBy(t *testing.T, grpc bool, make signal) (url string) {
+func collectBy(t *testing.T, grpc bool, create signal) (url string) {
 	t.Helper()
 	eventually(t, "a port is still free when the receiver wants it", func() bool {
 		address := port.Free(t)
@@ -163,7 +163,7 @@ func collectBy(t *testing.T, grpc bool, make signal) (url string) {
 		if grpc {
 			url = "grpc://" + address
 		}
-		return listens(t, address, grpc, make)
+		return listens(t, address, grpc, create)
 	})
 	return url
 }
@@ -171,7 +171,7 @@ func collectBy(t *testing.T, grpc bool, make signal) (url string) {
 // signal makes a receiver of traces or metrics.
 type signal func(receiver.Factory, receiver.Settings, component.Config) (component.Component, error)
 
-func listens(t *testing.T, address string, grpc bool, make signal) bool {
+func listens(t *testing.T, address string, grpc bool, create signal) bool {
 	t.Helper()
 	factory := otlpreceiver.NewFactory()
 	config, ok := factory.CreateDefaultConfig().(*otlpreceiver.Config)
@@ -183,7 +183,7 @@ func listens(t *testing.T, address string, grpc bool, make signal) bool {
 	} else {
 		config.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = address
 	}
-	receiving, err := make(factory, receiver.Settings{
+	receiving, err := create(factory, receiver.Settings{
 		ID: component.NewID(factory.Type()), TelemetrySettings: silent(), BuildInfo: collector,
 	}, config)
 	if err != nil {
