@@ -35,7 +35,7 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 		return nil, err
 	}
 	p.ShowBooks(i.Ledger())
-	p.Tell(FactUnknownDrains, func() any { return i.UnknownDrains() })
+	i.TellDrains(p)
 	i.Checks(p)
 	i.Say(p)
 	if conn.Away() {
@@ -43,6 +43,12 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 		return []app.Service{i}, nil
 	}
 	return []app.Service{i}, p.SayStreams(ctx, conn)
+}
+
+// TellDrains adds what ingest knows of drains to the process' status.
+func (i *Ingest) TellDrains(p *app.Process) {
+	p.Tell(FactUnknownDrains, func() any { return i.UnknownDrains() })
+	p.Tell(FactExpectedDrains, func() any { return i.ExpectedDrains() })
 }
 
 // Say tells the operator where senders find ingest.

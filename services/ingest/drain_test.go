@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/drainline/drainline/config"
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
@@ -60,7 +61,7 @@ func TestDrainsAreListedLive(t *testing.T) {
 	t.Parallel()
 	const known, fresh = "d.73ea7440-270a-435a-a0ea-adf50b4e5f5a", "d.00000000-0000-4000-8000-000000000000"
 	c := settings()
-	c.Drains = []config.Drain{{Token: known, App: "shop"}}
+	c.Drains = []config.Drain{{Token: known, App: "shop", ExpectWithin: time.Hour}, {Token: "d.silent", ExpectWithin: time.Hour}}
 	conn := connect(t, nats(t, t.TempDir(), -1), c)
 	i := run(t, open(t, ingest.Options{Config: c, Bus: conn}))
 	post := func(token string) (*drainlinev1.Request, int) {
@@ -79,8 +80,12 @@ func TestDrainsAreListedLive(t *testing.T) {
 		}
 		commit()
 	}
+	began := time.Now()
 	if r, status := post(known); status != 204 || len(r.GetMarks()) > 0 {
 		t.Errorf("a listed drain: answered %d, marked %v", status, r.GetMarks())
+	}
+	if e := i.ExpectedDrains(); len(e) != 2 || e[0].Token != known || e[0].LastSeen.Before(began) || e[1] != (ingest.ExpectedDrain{Token: "d.silent"}) {
+		t.Errorf("expected are %+v", e)
 	}
 	if r, status := post(fresh); status != 204 || fmt.Sprint(r.GetMarks()) != "[unknown_drain]" {
 		t.Errorf("another: answered %d, marked %v", status, r.GetMarks())
@@ -89,6 +94,9 @@ func TestDrainsAreListedLive(t *testing.T) {
 		t.Errorf("unknown are %+v", u)
 	}
 	reload(config.RejectDrains, c.Drains...)
+	if e := i.ExpectedDrains(); len(e) != 2 || e[0].LastSeen.Before(began) {
+		t.Errorf("expected are %+v after a reload", e)
+	}
 	if _, status := post(fresh); status != 403 || i.Counts().Unlisted.Load() != 1 {
 		t.Errorf("answered %d, counted %d, when unknown drains are rejected", status, i.Counts().Unlisted.Load())
 	}

@@ -34,7 +34,7 @@ func newSettings(c *config.Config, secret *madeSecret) (*settings, error) {
 		door: door.Settings{
 			Paths: l.Paths, Hold: c.Ingest.Hold, MaxBody: int64(l.MaxBody), Limits: l.Limits,
 			QueryFields: l.QueryFields, AppFrom: c.Ingest.Identity.AppFrom,
-			Drains: listedDrains(c.Drains), Joined: joinedDrains(c.Drains), UnknownDrains: c.UnknownDrains(),
+			Drains: listedDrains(c.Drains), Joined: joinedDrains(c.Drains), Expected: expectedDrains(c.Drains), UnknownDrains: c.UnknownDrains(),
 		},
 		publicURL: c.Ingest.PublicURL, tls: l.TLS.CertFile != "",
 	}
@@ -90,6 +90,17 @@ func listedDrains(drains []config.Drain) map[string]string {
 		listed[drains[i].Token] = drains[i].App
 	}
 	return listed
+}
+
+// expectedDrains are the tokens of the drains that must not be silent for long.
+func expectedDrains(drains []config.Drain) []string {
+	var tokens []string
+	for i := range drains {
+		if drains[i].ExpectWithin > 0 {
+			tokens = append(tokens, drains[i].Token)
+		}
+	}
+	return tokens
 }
 
 // joinedDrains are the tokens of the drains whose lines are joined.

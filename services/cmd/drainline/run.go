@@ -77,7 +77,7 @@ func startAll(ctx context.Context, p *app.Process) (*all, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Tell(ingest.FactUnknownDrains, func() any { return a.ingest.UnknownDrains() })
+	a.ingest.TellDrains(p)
 	p.ShowBooks(a.ingest.Ledger(), a.transform.Ledger(), a.shipper.Ledger())
 	p.Tell(transform.FactLost, func() any { return a.transform.Lost() })
 	p.Tell(shipper.FactDestinations, func() any { return a.shipper.Destinations() })

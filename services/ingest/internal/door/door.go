@@ -67,6 +67,9 @@ func (d *Door) Set(s Settings) {
 // latest first. Where drains need not be listed there are none.
 func (d *Door) Unknown() []UnknownDrain { return d.unknowns.all() }
 
+// Expected are the drains that must not be silent for long, by token.
+func (d *Door) Expected() []ExpectedDrain { return d.rules.Load().expected.all() }
+
 // ServeHTTP answers without chunks, and with a Content-Length always.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rules := d.rules.Load()

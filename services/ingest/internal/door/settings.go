@@ -36,6 +36,8 @@ type Settings struct {
 	Drains map[string]string
 	// Joined are the tokens of those whose lines are joined.
 	Joined map[string]bool
+	// Expected are the tokens of those that must not be silent for long.
+	Expected []string
 	// UnknownDrains is one of config.AcceptDrains, QuarantineDrains and RejectDrains.
 	UnknownDrains string
 }
@@ -45,9 +47,10 @@ type rules struct {
 	Settings
 	fields
 
-	keys  []key
-	rates rate.Bounds
-	slots chan struct{}
+	keys     []key
+	rates    rate.Bounds
+	slots    chan struct{}
+	expected expected
 }
 
 // begins is how long a body may wait to begin. Logplex gives up after five seconds.
@@ -86,6 +89,7 @@ func (r *rules) enter(ctx context.Context) (leave func(), err error) {
 func (r *rules) next(s Settings) *rules {
 	next := &rules{
 		Settings: s, fields: newFields(s.QueryFields), keys: newKeys(s.Credentials), slots: r.slots,
+		expected: r.expected.next(s.Expected),
 	}
 	rates := make(map[string]config.Rate, len(s.Credentials))
 	for _, c := range s.Credentials {

@@ -131,6 +131,7 @@ func (d *Door) keep(ctx context.Context, q *request, content []byte) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	d.trouble.Passed()
+	d.rules.Load().expected.see(q)
 	d.countMarks(q, frames)
 	return nil
 }

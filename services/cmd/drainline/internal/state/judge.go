@@ -37,7 +37,7 @@ func (s *State) judge(c *config.Config, whole bool) {
 	s.judgeStreams(wire.Names{Prefix: c.Bus.Prefix})
 	for _, d := range s.Drains {
 		if d.Silent {
-			s.problemf("drain %s is silent: %s, expected within %s", d.Input, s.ago(d.Last), display.Span(d.ExpectWithin))
+			s.problemf("drain %s is silent: %s, expected within %s", d.name(), s.ago(d.Last), display.Span(d.ExpectWithin))
 		}
 	}
 	if n := len(s.Unknown); n > 0 {
@@ -116,6 +116,14 @@ func (s *State) judgeStreams(names wire.Names) {
 }
 
 func span(seconds float64) string { return display.Span(time.Duration(seconds * float64(time.Second))) }
+
+// name is the token, with the app where one is known: an app may have several drains.
+func (d *Drain) name() string {
+	if d.App == "" {
+		return d.Token
+	}
+	return d.Token + " of " + d.App
+}
 
 // ago is how long ago something was seen.
 func (s *State) ago(at time.Time) string {

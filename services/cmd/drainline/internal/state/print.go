@@ -163,7 +163,7 @@ func (s *State) printDrains(p *screen) {
 			if !d.Last.IsZero() {
 				seen = display.Span(s.At.Sub(d.Last)) + " ago"
 			}
-			row(display.Cut(d.Input, 40), seen, display.Span(d.ExpectWithin), silent)
+			row(display.Cut(cmp.Or(d.App, d.Token), 40), seen, display.Span(d.ExpectWithin), silent)
 		}
 	})
 	p.table("UNKNOWN DRAIN\tAPP\tCREDENTIAL\tREQUESTS\tFRAMES\tLAST SEEN", func(row func(cells ...string)) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/backlog"
@@ -73,7 +74,8 @@ type Destination struct {
 
 // Drain is one that must not be silent for long.
 type Drain struct {
-	Input        string        `json:"input"`
+	Token        string        `json:"token"`
+	App          string        `json:"app,omitempty"`
 	ExpectWithin time.Duration `json:"expect_within_ns"`
 	// Last is when the latest of its events was received; zero when nothing is known.
 	Last   time.Time `json:"last,omitzero"`
@@ -84,15 +86,16 @@ type Drain struct {
 // noted.
 func Look(ctx context.Context, conn *bus.Conn, c *config.Config) *State {
 	s := &State{At: time.Now(), prefix: c.Bus.Prefix}
-	answers, err := conn.Ask(ctx, askWait)
-	if err != nil {
-		s.notef("instances: %v", err)
+	answers, asked := conn.Ask(ctx, askWait)
+	if asked != nil {
+		s.notef("instances: %v", asked)
 	}
 	s.answers(answers)
 	c = s.withDestinations(c)
+	s.expect(c)
 	s.bus(ctx, conn, c)
 	s.books(ctx, conn, c)
-	s.judge(c, true)
+	s.judge(c, asked == nil) // who was not asked is not missing
 	return s
 }
 
@@ -117,6 +120,8 @@ func Of(status app.Status, c *config.Config, why error) *State {
 	s := &State{At: time.Now(), Instances: []app.Status{status}, prefix: c.Bus.Prefix}
 	s.notef("only the instance at admin.listen %s was asked, the bus could not be: %v", c.Admin.Listen, why)
 	s.facts()
+	s.expect(c)
+	s.read(&ledger.Books{}, c)
 	s.judge(c, false)
 	return s
 }
@@ -271,7 +276,8 @@ func (s *State) bus(ctx context.Context, conn *bus.Conn, c *config.Config) {
 	}
 }
 
-// books finds in the books who was silent for how long, and which rules did nothing.
+// books finds in the books who was silent for how long, and which rules did nothing. What
+// instances have seen tells of drains, too.
 func (s *State) books(ctx context.Context, conn *bus.Conn, c *config.Config) {
 	back := time.Duration(0)
 	for _, d := range c.Drains {
@@ -288,7 +294,7 @@ func (s *State) books(ctx context.Context, conn *bus.Conn, c *config.Config) {
 	books, err := ledger.Read(ctx, conn, s.At.Add(-back-time.Hour))
 	if err != nil {
 		s.notef("%v", err)
-		return
+		books = &ledger.Books{}
 	}
 	s.read(books, c)
 }
@@ -301,27 +307,68 @@ func (s *State) read(books *ledger.Books, c *config.Config) {
 		}
 		matched[r.Rule] = matched[r.Rule] || r.Matched.Events > 0
 	}
-	kept := func(age time.Duration) bool { return !books.From.IsZero() && s.At.Sub(books.From) >= age }
-	for _, d := range c.Drains {
-		if d.ExpectWithin == 0 {
-			continue
-		}
-		drain := Drain{Input: ledger.Input(d.App, d.Token, ""), ExpectWithin: d.ExpectWithin}
-		drain.Last = last[drain.Input]
-		// One that was never seen is silent once it could have been.
-		drain.Silent = s.At.Sub(drain.Last) > d.ExpectWithin && (!drain.Last.IsZero() || kept(d.ExpectWithin) || s.ran(d.ExpectWithin))
-		s.Drains = append(s.Drains, drain)
+	for i := range s.Drains {
+		s.Drains[i].judge(s, last)
+	}
+	if books.From.IsZero() || s.At.Sub(books.From) < idleAge {
+		return // they do not go back far enough
 	}
 	for _, r := range c.Rules {
-		if r.Name != "" && !matched[r.Name] && kept(idleAge) {
+		if r.Name != "" && !matched[r.Name] {
 			s.IdleRules = append(s.IdleRules, r.Name)
 		}
 	}
 }
 
-// ran says whether an instance has run for so long.
-func (s *State) ran(age time.Duration) bool {
-	return slices.ContainsFunc(s.Instances, func(i app.Status) bool { return s.At.Sub(i.Started) >= age })
+// expect notes when the drains that must not be silent were seen last, by the instances of
+// ingest, each of which knows it since its start.
+func (s *State) expect(c *config.Config) {
+	seen := map[string]time.Time{}
+	for i := range s.Instances {
+		for _, d := range fact[ingest.ExpectedDrain](s, &s.Instances[i], ingest.FactExpectedDrains) {
+			if d.LastSeen.After(seen[d.Token]) {
+				seen[d.Token] = d.LastSeen
+			}
+		}
+	}
+	for _, d := range c.Drains {
+		if d.ExpectWithin > 0 {
+			s.Drains = append(s.Drains, Drain{Token: d.Token, App: d.App, ExpectWithin: d.ExpectWithin, Last: seen[d.Token]})
+		}
+	}
+}
+
+// judge says whether the drain is silent. An instance that has not run for as long as the
+// drain may be silent proves nothing: the drain may have been seen before it. By the books
+// (last, by input) the app that the configuration gives it was silent, or was not.
+func (d *Drain) judge(s *State, last map[string]time.Time) {
+	late := func(at time.Time) bool { return s.At.Sub(at) > d.ExpectWithin }
+	byBooks := d.App != "" && !last[d.App].IsZero()
+	switch {
+	case !late(d.Last):
+	case s.ingestRan(d.ExpectWithin):
+		d.Silent = true
+	case byBooks:
+		d.Silent = late(last[d.App])
+	}
+	if d.Silent && d.Last.IsZero() && byBooks && late(last[d.App]) {
+		d.Last = last[d.App]
+	}
+}
+
+// ingestRan says whether every instance of ingest has run for so long, and there is one.
+func (s *State) ingestRan(age time.Duration) bool {
+	ran := false
+	for i := range s.Instances {
+		if !slices.Contains(s.Instances[i].Services, wire.StageIngest) {
+			continue
+		}
+		if s.At.Sub(s.Instances[i].Started) < age {
+			return false
+		}
+		ran = true
+	}
+	return ran
 }
 
 // short is what of a name or hash is enough to tell it from others.

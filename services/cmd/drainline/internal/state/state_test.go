@@ -11,6 +11,7 @@ import (
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/cmd/drainline/internal/state"
+	"github.com/drainline/drainline/services/ingest"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/bustest"
@@ -133,7 +134,8 @@ func TestWhatNeedsAHuman(t *testing.T) {
 	}, "\nsplunk parked 2h0m 7 0 0 0 of 10 0\n", "\ndrainline_events_archive 1 ", " aaaaaaaa disk: is full\n")
 }
 
-// An app is silent when its books say so, also before it ever came.
+// A drain is silent when the instances of ingest have not seen it for long enough, whatever
+// its app is called in the books.
 func TestSilentDrains(t *testing.T) {
 	c := bustest.Config(t, nil)
 	c.Drains = []config.Drain{
@@ -141,23 +143,38 @@ func TestSilentDrains(t *testing.T) {
 		{Token: "d.2", ExpectWithin: time.Hour},
 		{Token: "d.3", App: "never", ExpectWithin: time.Minute},
 		{Token: "d.4", App: "patient", ExpectWithin: 48 * time.Hour},
+		{Token: "d.5", App: "shop", ExpectWithin: time.Hour},
+		{Token: "d.6", App: "gone", ExpectWithin: 2 * time.Hour},
 	}
 	b := bustest.Start(t, c)
 	l := ledger.New(ledger.Options{Bus: b.Connect("test"), Stage: wire.StageTransform, Log: bustest.Log(t)})
 	var tally ledger.Tally
-	for input, ago := range map[string]time.Duration{"shop": 2 * time.Minute, "d.2": 2 * time.Minute} {
+	for input, ago := range map[string]time.Duration{"shop": time.Second, "named by its URL": 2 * time.Minute, "gone": 3 * time.Hour} {
 		row := tally.Row(ledger.Key{Input: input, Destination: "splunk"})
 		row.Accepted.Add(1, 10)
 		row.Seen(time.Now().Add(-ago))
 	}
 	l.Post(&tally)
 	l.Flush()
+	seen, err := json.Marshal([]ingest.ExpectedDrain{
+		{Token: "d.1", LastSeen: time.Now().Add(-2 * time.Minute)},
+		{Token: "d.2", LastSeen: time.Now().Add(-2 * time.Minute)},
+		{Token: "d.3"},
+		{Token: "d.4"},
+		{Token: "d.5", LastSeen: time.Now()},
+		{Token: "d.6"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	answer(t, b, app.Status{
-		Readiness: app.Readiness{Ready: true}, Instance: "all", Services: []string{"ingest", "transform", "shipper"}, Started: time.Now().Add(-time.Hour),
+		Readiness: app.Readiness{Ready: true}, Instance: "all", Services: []string{"ingest", "transform", "shipper"}, Started: time.Now().Add(-90 * time.Minute),
+		Facts: map[string]json.RawMessage{ingest.FactExpectedDrains: seen},
 	})
 	s := state.Look(t.Context(), b.Connect(bus.Operator), c)
 	hold(t, s, []string{
-		"drain shop is silent: last seen 2m",
-		"drain never is silent: never seen, expected within 1m0s",
-	}, "shop 2m", "m0s SILENT\n", "\nd.2 2m", " never 1m0s SILENT\n", "\npatient never 2d0h")
+		"drain d.1 of shop is silent: last seen 2m",
+		"drain d.3 of never is silent: never seen, expected within 1m0s",
+		"drain d.6 of gone is silent: last seen 3h",
+	}, "shop 2m", "m0s SILENT\n", "\nd.2 2m", " never 1m0s SILENT\n", "\npatient never 2d0h", "\nshop 0s ago 1h0m ")
 }
