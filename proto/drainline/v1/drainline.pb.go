@@ -245,7 +245,7 @@ func (Content) EnumDescriptor() ([]byte, []int) {
 }
 
 // Booking is what became of events. For each input and destination
-// accepted + split = merged + filtered + dead + dropped + delivered + what waits.
+// accepted + replayed + split = merged + filtered + dead + dropped + delivered + what waits.
 type Booking int32
 
 const (
@@ -270,6 +270,8 @@ const (
 	Booking_BOOKING_LOST_UPSTREAM Booking = 10
 	// Of a row about a rule: events that it was applied to.
 	Booking_BOOKING_MATCHED Booking = 11
+	// Dead letters of the shipper that an operator sent again: they come in a second time.
+	Booking_BOOKING_REPLAYED Booking = 12
 )
 
 // Enum value maps for Booking.
@@ -287,6 +289,7 @@ var (
 		9:  "BOOKING_REDELIVERED",
 		10: "BOOKING_LOST_UPSTREAM",
 		11: "BOOKING_MATCHED",
+		12: "BOOKING_REPLAYED",
 	}
 	Booking_value = map[string]int32{
 		"BOOKING_UNSPECIFIED":   0,
@@ -301,6 +304,7 @@ var (
 		"BOOKING_REDELIVERED":   9,
 		"BOOKING_LOST_UPSTREAM": 10,
 		"BOOKING_MATCHED":       11,
+		"BOOKING_REPLAYED":      12,
 	}
 )
 
@@ -2109,7 +2113,7 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x13CONTENT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCONTENT_PAYLOAD\x10\x01\x12\x15\n" +
 	"\x11CONTENT_RAW_BLOCK\x10\x02\x12\x17\n" +
-	"\x13CONTENT_EVENT_BATCH\x10\x03*\x93\x02\n" +
+	"\x13CONTENT_EVENT_BATCH\x10\x03*\xa9\x02\n" +
 	"\aBooking\x12\x17\n" +
 	"\x13BOOKING_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10BOOKING_ACCEPTED\x10\x01\x12\x15\n" +
@@ -2123,7 +2127,8 @@ const file_drainline_v1_drainline_proto_rawDesc = "" +
 	"\x13BOOKING_REDELIVERED\x10\t\x12\x19\n" +
 	"\x15BOOKING_LOST_UPSTREAM\x10\n" +
 	"\x12\x13\n" +
-	"\x0fBOOKING_MATCHED\x10\vB?Z=github.com/drainline/drainline/proto/drainline/v1;drainlinev1b\x06proto3"
+	"\x0fBOOKING_MATCHED\x10\v\x12\x14\n" +
+	"\x10BOOKING_REPLAYED\x10\fB?Z=github.com/drainline/drainline/proto/drainline/v1;drainlinev1b\x06proto3"
 
 var (
 	file_drainline_v1_drainline_proto_rawDescOnce sync.Once

@@ -46,7 +46,8 @@ func ledgerCommand() *cobra.Command {
 		Use:   "ledger",
 		Short: "Print the books: what became of every event",
 		Long: `Print the books: what became of every event, by app and destination, in events. For each,
-accepted + split = merged + filtered + dead + dropped + delivered + what waits.
+accepted + replayed + split = merged + filtered + dead + dropped + delivered + what waits.
+Dead letters of the shipper that are sent again (drainline dead replay) come in a second time.
 The balance is proven when nothing waits in the streams. It is struck over all that the
 books have (telemetry.ledger.keep); what is printed above it are whole hours, by when
 Drainline worked on the events. With -o json bytes of license are there, too.`,
@@ -179,6 +180,7 @@ type column struct {
 func columns() []column {
 	return []column{
 		{"ACCEPTED", func(s *ledger.Sums) int64 { return s.Accepted.Events }},
+		{"REPLAYED", func(s *ledger.Sums) int64 { return s.Replayed.Events }},
 		{"SPLIT", func(s *ledger.Sums) int64 { return s.Split.Events }},
 		{"MERGED", func(s *ledger.Sums) int64 { return s.Merged.Events }},
 		{"FILTERED", func(s *ledger.Sums) int64 { return s.Filtered.Events }},

@@ -63,6 +63,7 @@ func TestBooksAddUp(t *testing.T) {
 	early := ledger.Key{Input: "shop", Credential: "heroku"}
 	first, second := newLedger(t, conn, wire.StageTransform), newLedger(t, b.Connect("transform"), wire.StageTransform)
 	shipper := newLedger(t, b.Connect("shipper"), wire.StageShipper)
+	operator := newLedger(t, b.Connect("operator"), wire.StageShipper)
 	for _, posted := range []struct {
 		to    *ledger.Ledger
 		tally *ledger.Tally
@@ -77,6 +78,8 @@ func TestBooksAddUp(t *testing.T) {
 		{second, tallied(ledger.Row{Key: shop, Sums: ledger.Sums{Accepted: amount(4, 40), Split: amount(1, 3)}, Last: at})},
 		{shipper, tallied(ledger.Row{Key: web, Sums: ledger.Sums{Delivered: amount(12, 240), Dead: amount(1, 9), Dropped: amount(1, 1)}})},
 		{shipper, tallied(ledger.Row{Key: onlyArchive, Sums: ledger.Sums{Delivered: amount(12, 240)}})},
+		{operator, tallied(ledger.Row{Key: web, Sums: ledger.Sums{Replayed: amount(1, 9)}})},
+		{shipper, tallied(ledger.Row{Key: web, Sums: ledger.Sums{Delivered: amount(1, 9)}})}, // the dead one, again
 	} {
 		posted.to.Post(posted.tally)
 		posted.to.Flush()
@@ -89,7 +92,7 @@ func TestBooksAddUp(t *testing.T) {
 			Key: shop, Last: at.Add(time.Second),
 			Sums: ledger.Sums{Accepted: amount(15, 150), Merged: amount(2, 20), Split: amount(1, 3), Redelivered: amount(10, 100)},
 		},
-		{Key: web, Sums: ledger.Sums{Delivered: amount(12, 240), Dead: amount(1, 9), Dropped: amount(1, 1)}},
+		{Key: web, Sums: ledger.Sums{Delivered: amount(13, 249), Dead: amount(1, 9), Dropped: amount(1, 1), Replayed: amount(1, 9)}},
 		{Key: rule, Sums: ledger.Sums{Matched: amount(3, 0)}},
 	}
 	if diff := cmp.Diff(wantRows, books.Rows); diff != "" {
@@ -102,7 +105,7 @@ func TestBooksAddUp(t *testing.T) {
 	for _, balance := range books.Balances() {
 		open[balance.Input+"→"+balance.Destination] = balance.Open
 	}
-	// 15 + 1 = 2 + 1 + 12, and one more waits; 15 + 1 = 2 + 12 + 1 + 1.
+	// 15 + 1 = 2 + 1 + 12, and one more waits; 15 + 1 + 1 again = 2 + 13 + 1 + 1.
 	if diff := cmp.Diff(map[string]int64{"shop→": 0, "shop→archive": 1, "shop→splunk": 0}, open); diff != "" {
 		t.Errorf("what is open (- wanted, + read):\n%s", diff)
 	}

@@ -64,10 +64,13 @@ func (a *Amount) plus(b Amount) {
 }
 
 // Sums are what became of events. For each input and destination
-// accepted + split = merged + filtered + dead + dropped + delivered + what waits.
+// accepted + replayed + split = merged + filtered + dead + dropped + delivered + what waits.
 type Sums struct {
 	// Accepted are frames, envelopes and lines that transform took from blocks.
 	Accepted Amount `json:"accepted,omitzero"`
+	// Replayed are dead letters of the shipper that an operator sent again: they come in a
+	// second time.
+	Replayed Amount `json:"replayed,omitzero"`
 	// Duplicate are those that ingest recognised as sent before; they are not accepted.
 	Duplicate Amount `json:"duplicate,omitzero"`
 	// Merged are lines that became part of an event that another line began.
@@ -116,6 +119,8 @@ func (s *Sums) Of(b drainlinev1.Booking) *Amount {
 		return &s.LostUpstream
 	case drainlinev1.Booking_BOOKING_MATCHED:
 		return &s.Matched
+	case drainlinev1.Booking_BOOKING_REPLAYED:
+		return &s.Replayed
 	case drainlinev1.Booking_BOOKING_UNSPECIFIED:
 	}
 	return nil
@@ -124,7 +129,7 @@ func (s *Sums) Of(b drainlinev1.Booking) *Amount {
 // bookings are all that there are, in their order.
 const (
 	firstBooking = drainlinev1.Booking_BOOKING_ACCEPTED
-	lastBooking  = drainlinev1.Booking_BOOKING_MATCHED
+	lastBooking  = drainlinev1.Booking_BOOKING_REPLAYED
 )
 
 // Plus adds other sums.
@@ -138,7 +143,7 @@ func (s *Sums) Plus(other *Sums) {
 // and, if the books do not balance, those that are missing. It is negative when more
 // ended than came.
 func (s *Sums) Difference() int64 {
-	return s.Accepted.Events + s.Split.Events -
+	return s.Accepted.Events + s.Replayed.Events + s.Split.Events -
 		s.Merged.Events - s.Filtered.Events - s.Dead.Events - s.Dropped.Events - s.Delivered.Events
 }
 

@@ -260,7 +260,7 @@ func ledgerMetrics() []Metric {
 	return []Metric{
 		{
 			Name: "drainline_ledger_events", Kind: KindCounter, Unit: "{event}", Labels: labels, Most: mostBooked,
-			Help: "What became of events: accepted, duplicate, merged, split, filtered, dead, dropped, delivered, redelivered or lost_upstream. " +
+			Help: "What became of events: accepted, replayed, duplicate, merged, split, filtered, dead, dropped, delivered, redelivered or lost_upstream. " +
 				"Input is the app, or else the drain or credential; several destinations stand together where all have the same lot.",
 		},
 		{
