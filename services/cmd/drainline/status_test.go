@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,6 +40,18 @@ func TestStatusOfOneInstance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var unknown []ingest.UnknownDrain
+	listed := "" // in the order in which they were seen, and no more than 20 of them
+	for n := range 23 {
+		unknown = append(unknown, ingest.UnknownDrain{Token: fmt.Sprint("d.", n), LastSeen: seen.Add(time.Duration(-n) * time.Second)})
+		if n < 20 {
+			listed += fmt.Sprintf(" - {token: \"d.%d\", app: \"NAME\"}\n", n)
+		}
+	}
+	many, err := json.Marshal(unknown)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ready := app.Readiness{Ready: true}
 	for _, c := range []struct {
 		name   string
@@ -57,6 +70,18 @@ func TestStatusOfOneInstance(t *testing.T) {
 				`- {token: "d.1", app: "shop"}`, `- {token: "d.2", app: "NAME"}`, "* instance 01234567: disk: is full\n", "* 2 drains send and are not in the configuration",
 			},
 			true,
+		},
+		{
+			"many unknown drains",
+			app.Status{Readiness: ready, Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: many}},
+			[]string{listed + " # and 3 more\n", "\nand 3 more\n", "* 23 drains send and are not in the configuration"},
+			true,
+		},
+		{
+			"no unknown drains",
+			app.Status{Readiness: ready, Facts: map[string]json.RawMessage{ingest.FactUnknownDrains: []byte("[]")}},
+			[]string{"Nothing needs you.\n"},
+			false,
 		},
 		{
 			"lost upstream",

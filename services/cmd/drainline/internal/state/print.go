@@ -181,6 +181,9 @@ func (s *State) printDrains(p *screen) {
 		for _, d := range s.Unknown[:min(len(s.Unknown), shownDrains)] {
 			fmt.Fprintf(&p.text, "  - {token: %s, app: %s}\n", quoted(d.Token), quoted(cmp.Or(d.App, "NAME")))
 		}
+		if more := len(s.Unknown) - shownDrains; more > 0 {
+			fmt.Fprintf(&p.text, "  # and %d more\n", more)
+		}
 	}
 	p.table("LOST BEFORE IT CAME HERE\tCODE\tMESSAGES", func(row func(cells ...string)) {
 		for i, l := range s.Lost {
