@@ -1,12 +1,14 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/drainline/drainline/services/internal/hec"
@@ -71,6 +73,7 @@ func (c *call) roundTrip(ctx context.Context, transport http.RoundTripper, body 
 		return o
 	}
 	o.body, err = io.ReadAll(io.LimitReader(response.Body, hec.MaxAnswer+1))
+	o.body = c.withoutToken(o.body)
 	if closeErr := response.Body.Close(); err == nil {
 		err = closeErr
 	}
@@ -79,6 +82,20 @@ func (c *call) roundTrip(ctx context.Context, transport http.RoundTripper, body 
 	}
 	return o
 }
+
+// withoutToken is an answer in which the call's own token is not told: what is said in
+// front of Splunk may repeat the request, and answers are shown and kept.
+func (c *call) withoutToken(answer []byte) []byte {
+	for _, value := range c.header["Authorization"] {
+		if _, token, ok := strings.Cut(value, " "); ok && len(token) >= shortestToken {
+			answer = bytes.ReplaceAll(answer, []byte(token), []byte("***"))
+		}
+	}
+	return answer
+}
+
+// shortestToken keeps words of an answer from being taken for a token, in bytes.
+const shortestToken = 8
 
 func (c *call) request(ctx context.Context, body *body) *http.Request {
 	r := &http.Request{Method: c.method, URL: c.url, Host: c.url.Host, Header: c.header, Body: http.NoBody}

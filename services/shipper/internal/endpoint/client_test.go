@@ -110,6 +110,24 @@ func TestSendRequest(t *testing.T) {
 }
 
 // A destination that has nothing but its URLs and a timeout is used as it is.
+// What stands before Splunk may repeat the request in its answer, which is shown and kept.
+func TestTheTokenIsNotTold(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<p>blocked: authorization: "+r.Header.Get("Authorization")+"</p>")
+	})
+	for _, ack := range []string{config.AckOff, config.AckOn} {
+		c := client(t, func(d *config.Destination) { d.Token, d.Ack = "t0p-secret-token", ack }, url)
+		for _, r := range []*Request{events(), {Body: events().Body, Token: "an0ther-token"}} {
+			_, err := c.Send(t.Context(), r)
+			if err == nil || !strings.Contains(err.Error(), "Splunk ***") || strings.Contains(err.Error(), "-token") {
+				t.Errorf("ack %s: %v", ack, err)
+			}
+		}
+	}
+}
+
 func TestSendZeroDestination(t *testing.T) {
 	t.Parallel()
 	c, err := New(&config.Destination{URLs: []string{serve(t, always(hec.Success))}, Timeout: time.Minute}, Options{Log: slog.New(slog.DiscardHandler)})
