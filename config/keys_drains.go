@@ -65,7 +65,7 @@ var drainKeys = []key{
 	},
 	{
 		path: drains + "[].expect_within", kind: durationOrZero(time.Minute, maxExpect),
-		doc: "How long the drain may be silent before `drainline status` and the metrics say so. 0 is for ever.", example: "15m",
+		doc: "How long the drain may be silent before `drainline status` says so. 0 is for ever.", example: "15m",
 	},
 }
 

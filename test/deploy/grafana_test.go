@@ -4,16 +4,20 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/promqltest"
 )
 
 const (
@@ -164,6 +168,155 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("%s is about %s, which no rule alerts of", runbookFile, m[1])
 		}
 	}
+}
+
+// day is how many minutes there are samples of before anything happens in TestAlertsFire.
+const day = 1500
+
+// then is a series that is one thing for a day, and another for three quarters of an hour.
+func then(before, after string) string { return fmt.Sprintf("%sx%d %sx45", before, day-1, after) }
+
+// Alerts fire when what they are about happens, also for the first time, and else not.
+func TestAlertsFire(t *testing.T) {
+	t.Parallel()
+	healthy := map[string]string{
+		`drainline_shipper_parked{destination="main"}`:                                            then("0", "0"),
+		`drainline_shipper_requests_total{destination="main"}`:                                    then("0+10", "15000+10"),
+		`drainline_shipper_retries_total{destination="main"}`:                                     then("0", "0"),
+		`drainline_shipper_delivered_total{destination="main"}`:                                   then("0+60", "90000+60"),
+		`drainline_shipper_dropped_total{destination="main"}`:                                     then("0", "0"),
+		`drainline_transform_events_total`:                                                        then("0+60", "90000+60"),
+		`drainline_ingest_frames_total`:                                                           then("0+60", "90000+60"),
+		`drainline_hec_events_total`:                                                              then("0", "0"),
+		`drainline_ingest_refused_total{reason="credential"}`:                                     then("0", "0"),
+		`drainline_hec_refused_total{reason="token"}`:                                             then("0", "0"),
+		`drainline_ingest_unavailable_total`:                                                      then("0", "0"),
+		`drainline_hec_deferred_total{reason="bus"}`:                                              then("0", "0"),
+		`drainline_ledger_events_total{input="shop",booking="accepted"}`:                          then("0+60", "90000+60"),
+		`drainline_ledger_events_total{input="seldom",booking="accepted"}`:                        then("1", "1"),
+		`drainline_dead_letters_total{stage="shipper",reason="old"}`:                              then("7", "7"),
+		`drainline_backlog_oldest_age_seconds{stream="drainline_events_main",destination="main"}`: then("1", "1"),
+		`drainline_backlog_size_bytes{stream="drainline_events_main",destination="main"}`:         then("1", "1"),
+		`drainline_backlog_limit_bytes{stream="drainline_events_main",destination="main"}`:        then("100", "100"),
+		`drainline_bus_connected{service="shipper"}`:                                              then("1", "1"),
+		`drainline_disk_headroom_bytes`:                                                           then("9e9", "9e9"),
+		`drainline_configuration_refused`:                                                         then("0", "0"),
+		`drainline_configuration_info{sha="a"}`:                                                   then("1", "1"),
+		`drainline_build_info{version="1"}`:                                                       then("1", "1"),
+	}
+	const shop, poison = `drainline_ledger_events_total{input="shop",booking="accepted"}`, `drainline_dead_letters_total{stage="shipper",reason="hec_6"}`
+	for _, c := range []struct {
+		name    string
+		happens map[string]string // instead of what is healthy; nothing is a series that is not there
+		want    []string
+	}{
+		{"nothing happens", nil, nil},
+		{"the first dead letter", map[string]string{poison: then("_", "1")}, []string{"DrainlineDeadLetters"}},
+		{"another dead letter", map[string]string{poison: then("3", "4")}, []string{"DrainlineDeadLetters"}},
+		{
+			"the first message lost upstream",
+			map[string]string{`drainline_transform_lost_upstream_total{input="shop",code="L10"}`: then("_", "1")},
+			[]string{"DrainlineLostUpstream"},
+		},
+		{"an old loss", map[string]string{`drainline_transform_lost_upstream_total{input="shop",code="L10"}`: then("5", "5")}, nil},
+		{"parked", map[string]string{`drainline_shipper_parked{destination="main"}`: then("0", "1")}, []string{"DrainlineDestinationParked"}},
+		{"an app is silent", map[string]string{shop: then("0+60", "90000")}, []string{"DrainlineInputSilent"}},
+		{"an app is silent after a restart", map[string]string{shop: then("0+60", "_")}, []string{"DrainlineInputSilent"}},
+		{"an app goes on after a restart", map[string]string{shop: then("0+60", "0+60")}, nil},
+		{"an app comes late after a restart", map[string]string{shop: fmt.Sprintf("0+60x%d _x10 3x15 4x20", day-1)}, nil},
+		{"a new app", map[string]string{`drainline_ledger_events_total{input="new",booking="accepted"}`: then("_", "1")}, nil},
+		{
+			"nothing comes",
+			map[string]string{
+				shop: then("0+60", "90000"), `drainline_ingest_frames_total`: then("0+60", "90000"), `drainline_transform_events_total`: then("0+60", "90000"),
+			},
+			[]string{"DrainlineInputSilent", "DrainlineNothingComes"},
+		},
+		{
+			"nothing is scraped",
+			map[string]string{
+				shop: then("0+60", "_"), `drainline_ingest_frames_total`: then("0+60", "_"), `drainline_transform_events_total`: then("0+60", "_"),
+			},
+			[]string{"DrainlineNothingComes"},
+		},
+		{"nothing is delivered", map[string]string{`drainline_shipper_delivered_total{destination="main"}`: then("0+60", "90000")}, []string{"DrainlineNothingDelivered"}},
+		{"all is sent again", map[string]string{`drainline_shipper_retries_total{destination="main"}`: then("0", "0+9")}, []string{"DrainlineDestinationRetrying"}},
+		{"the first drop", map[string]string{`drainline_shipper_dropped_total{destination="main"}`: then("0", "1")}, []string{"DrainlineDrops"}},
+		{"a refusal", map[string]string{`drainline_ingest_refused_total{reason="credential"}`: then("0", "1")}, nil},
+		{"refusals", map[string]string{`drainline_ingest_refused_total{reason="credential"}`: then("0", "0+1")}, []string{"DrainlineIngestRefuses"}},
+		{"clients wait", map[string]string{`drainline_hec_deferred_total{reason="bus"}`: then("0", "1")}, []string{"DrainlineIngestUnavailable"}},
+		{"the bus is away", map[string]string{`drainline_bus_connected{service="shipper"}`: then("1", "0")}, []string{"DrainlineBusAway"}},
+		{
+			"events wait",
+			map[string]string{`drainline_backlog_oldest_age_seconds{stream="drainline_events_main",destination="main"}`: then("1", "400")},
+			[]string{"DrainlineLate"},
+		},
+		{"letters wait", map[string]string{`drainline_backlog_oldest_age_seconds{stream="drainline_dead"}`: then("1", "400")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := firing(t, healthy, c.happens); !slices.Equal(got, c.want) {
+				t.Errorf("%q fire, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// firing are the alerts that fire at any time after the day, in their order, by Prometheus'
+// own engine.
+func firing(t *testing.T, healthy, happens map[string]string) []string {
+	t.Helper()
+	all := maps.Clone(healthy)
+	maps.Copy(all, happens)
+	// The storage takes nothing that is long before what it was given first: what begins
+	// late is loaded after the rest.
+	from, late := "load 1m\n", "load 1m\n"
+	for series, values := range all {
+		if line := fmt.Sprintf("  %s %s\n", series, values); strings.HasPrefix(values, "_") {
+			late += line
+		} else {
+			from += line
+		}
+	}
+	storage := promqltest.LoadedStorage(t, from+"\n"+late)
+	defer storage.Close()
+	engine := promqltest.NewTestEngine(t, false, 0, promqltest.DefaultMaxSamplesPerQuery)
+	groups, errs := rulefmt.Parse([]byte(read(t, alertsFile)), false, model.UTF8Validation)
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	var fire []string
+	for _, g := range groups.Groups {
+		for _, rule := range g.Rules {
+			// Prometheus holds an alert back until it is there in every evaluation of so long.
+			held := int(time.Duration(rule.For) / time.Minute)
+			start := time.Unix(0, 0).Add((day - 60) * time.Minute)
+			query, err := engine.NewRangeQuery(t.Context(), storage, nil, rule.Expr, start, start.Add(100*time.Minute), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			matrix, err := query.Exec(t.Context()).Matrix()
+			if err != nil {
+				t.Fatalf("%s: %v", rule.Alert, err)
+			}
+			if slices.ContainsFunc(matrix, func(s promql.Series) bool { return lasts(s.Floats, held) }) {
+				fire = append(fire, rule.Alert)
+			}
+			query.Close()
+		}
+	}
+	slices.Sort(fire)
+	return fire
+}
+
+// lasts reports whether there are points of so many minutes and one, with none missing.
+func lasts(points []promql.FPoint, minutes int) bool {
+	for i := minutes; i < len(points); i++ {
+		if points[i].T-points[i-minutes].T == int64(minutes)*time.Minute.Milliseconds() {
+			return true
+		}
+	}
+	return false
 }
 
 // panel is what matters of one, or of a row that has some.

@@ -51,7 +51,7 @@ Dead letters of the shipper that are sent again (drainline dead replay) come in 
 The balance is proven when nothing waits in the streams. It is struck over all that the
 books have (telemetry.ledger.keep); what is printed above it are whole hours, by when
 Drainline worked on the events. With -o json bytes of license are there, too.`,
-		Example: "  drainline ledger --config drainline.yaml\n  drainline ledger --since 168h --by rule\n  drainline ledger --by index -o json",
+		Example: "  drainline ledger --config drainline.yaml\n  drainline ledger --since 168h --by rule\n  drainline ledger --by hour -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -80,7 +80,7 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 	}
 	flags.Add(cmd)
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back")
-	cmd.Flags().StringVar(&by, "by", "", "add up by `app`, destination, index, sourcetype, credential or rule")
+	cmd.Flags().StringVar(&by, "by", "", "add up by `app`, destination, index, sourcetype, credential, rule or hour")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
 	return cmd
 }

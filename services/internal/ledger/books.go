@@ -23,6 +23,8 @@ type Books struct {
 	Rows []Row `json:"rows"`
 	// Unreadable counts pages that are damaged or of a newer version.
 	Unreadable int `json:"unreadable,omitempty"`
+
+	hours map[time.Time]*Group
 }
 
 // Read adds up the books that the bus keeps, from the hour on that since is in; zero is
@@ -56,6 +58,7 @@ func Read(ctx context.Context, conn *bus.Conn, since time.Time) (*Books, error) 
 
 func (b *Books) add(pages map[string]*drainlinev1.LedgerPage, since time.Time) {
 	rows := map[Key]*Row{}
+	b.hours = map[time.Time]*Group{}
 	for _, page := range pages {
 		hour := time.Unix(page.GetHour(), 0).UTC()
 		if hour.Before(since) {
@@ -64,8 +67,14 @@ func (b *Books) add(pages map[string]*drainlinev1.LedgerPage, since time.Time) {
 		if b.From.IsZero() || hour.Before(b.From) {
 			b.From = hour
 		}
+		if b.hours[hour] == nil {
+			b.hours[hour] = &Group{Name: hour.Format("2006-01-02T15:04Z")}
+		}
 		for _, m := range page.GetRows() {
 			r := rowOf(m)
+			if r.Rule == "" {
+				b.hours[hour].add(&r)
+			}
 			if sum, known := rows[r.Key]; known {
 				sum.add(&r)
 			} else {

@@ -83,12 +83,15 @@ func (b *Books) prove(waiting uint64) Proof {
 	return p
 }
 
+// columnHour is of the time, in UTC, when Drainline worked on the events.
+const columnHour = "hour"
+
 // Columns are the words that By takes.
 func Columns() []string {
-	return []string{"app", "destination", "index", "sourcetype", "credential", "rule"}
+	return []string{"app", "destination", "index", "sourcetype", "credential", "rule", columnHour}
 }
 
-// Group is the rows that have one name in common.
+// Group is the rows that have one name, or the hour, in common.
 type Group struct {
 	Name string `json:"name"`
 	Sums
@@ -96,10 +99,18 @@ type Group struct {
 	Last time.Time `json:"last,omitzero"`
 }
 
+func (g *Group) add(r *Row) {
+	g.Plus(&r.Sums)
+	g.Last = later(g.Last, r.Last)
+}
+
 // By adds up the rows by one of the Columns, in the order of the names. Rows to which the
 // stage gave no such name are not in it, but for destinations: what is true of several is
 // in each.
 func (b *Books) By(column string) []Group {
+	if column == columnHour {
+		return groups(b.hours)
+	}
 	at := map[string]*Group{}
 	for i := range b.Rows {
 		r := &b.Rows[i]
@@ -117,10 +128,14 @@ func (b *Books) By(column string) []Group {
 			if at[name] == nil {
 				at[name] = &Group{Name: name}
 			}
-			at[name].Plus(&r.Sums)
-			at[name].Last = later(at[name].Last, r.Last)
+			at[name].add(r)
 		}
 	}
+	return groups(at)
+}
+
+// groups are in the order of their names.
+func groups[K comparable](at map[K]*Group) []Group {
 	list := make([]Group, 0, len(at))
 	for _, g := range at {
 		list = append(list, *g)
