@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -48,6 +49,9 @@ and the configuration that was in force. Records are kept for 90 days.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
+			}
+			if since < 0 {
+				return &app.UsageError{Err: errors.New("--since is not negative")}
 			}
 			c, err := load(&flags)
 			if err != nil {

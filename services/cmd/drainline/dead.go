@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +28,7 @@ events that Splunk refuses, messages that are damaged. They stay for bus.dead.ma
 until they are replayed or purged.`,
 		Example: "  drainline dead list\n  drainline dead show --reason hec_7\n  drainline dead replay --reason hec_7 --set index=main\n  drainline dead purge --until 24h --yes",
 	}
+	cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(deadListCommand(), deadShowCommand(), deadReplayCommand(), deadPurgeCommand())
 	return cmd
 }
@@ -58,17 +62,31 @@ type graveyard struct {
 	reader *view.Reader
 	search view.Search
 	limit  int
+	// unknown are the ids that were asked for and not found.
+	unknown map[string]bool
 }
 
 // open reads the flags and connects. Close the connection.
 func (f *deadFlags) open(cmd *cobra.Command, ids []string) (*graveyard, error) {
+	g, err := f.read(ids)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.dial(cmd.Context())
+}
+
+// read reads the flags and the configuration.
+func (f *deadFlags) read(ids []string) (*graveyard, error) {
 	if err := checkOutput(f.output); err != nil {
 		return nil, err
 	}
 	if f.limit < 0 || f.since < 0 || f.until < 0 {
 		return nil, &app.UsageError{Err: errors.New("--limit, --since and --until are not negative")}
 	}
-	f.search.IDs = ids
+	f.search.IDs = make([]string, len(ids))
+	for i, id := range ids {
+		f.search.IDs[i] = strings.ToLower(id)
+	}
 	now := time.Now()
 	if f.since > 0 {
 		f.search.Since = now.Add(-f.since)
@@ -87,11 +105,23 @@ func (f *deadFlags) open(cmd *cobra.Command, ids []string) (*graveyard, error) {
 	if err != nil {
 		return nil, &app.UsageError{Err: err}
 	}
-	conn, err := dialBus(cmd.Context(), c)
-	if err != nil {
-		return nil, err
+	return &graveyard{config: c, reader: reader, search: f.search, limit: f.limit}, nil
+}
+
+// dial connects. Close the connection.
+func (g *graveyard) dial(ctx context.Context) error {
+	var err error
+	g.conn, err = dialBus(ctx, g.config)
+	return err
+}
+
+// missing says which of the letters that were asked for by their ids are not there, after
+// each.
+func (g *graveyard) missing() error {
+	if len(g.unknown) == 0 {
+		return nil
 	}
-	return &graveyard{conn: conn, config: c, reader: reader, search: f.search, limit: f.limit}, nil
+	return fmt.Errorf("there is no such letter: %s", strings.Join(slices.Sorted(maps.Keys(g.unknown)), ", "))
 }
 
 // each calls f with the letters that are meant, at most as many as the limit says. Ctrl-C
@@ -100,11 +130,17 @@ func (g *graveyard) each(cmd *cobra.Command, f func(*view.Found) error) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	count := 0
+	g.unknown = map[string]bool{}
+	for _, id := range g.search.IDs {
+		g.unknown[id] = true
+	}
 	err := g.reader.Find(ctx, g.conn, &g.search, func(found *view.Found) error {
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
+		delete(g.unknown, found.ID())
 		if g.limit > 0 && count == g.limit {
+			clear(g.unknown) // nobody has looked for the others
 			return errEnough
 		}
 		count++

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +23,8 @@ import (
 	"github.com/drainline/drainline/services/internal/audit"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/display"
+	"github.com/drainline/drainline/services/internal/hec"
+	"github.com/drainline/drainline/services/internal/ledger"
 	"github.com/drainline/drainline/services/internal/topology"
 )
 
@@ -48,7 +53,10 @@ minutes (of the shipper: 30). A letter that dies again is a new one.
 --set index=x (or host, source, sourcetype, destination) changes the events of letters of the
 shipper; with any other key it sets one of the configuration, as everywhere. --from transform
 leaves letters of the shipper where they are, and says so: the lines their events were made of
-are not kept. It leaves a record (drainline audit).`,
+are not kept. --app takes the letters whose events are all of that app: those that have events
+of others as well, as dead list counts them with each, are left, and told. What is replayed
+to a destination is booked as replayed (drainline ledger). It leaves a record when it begins
+and when it ends (drainline audit).`,
 		Example: `  drainline dead replay --reason hec_7 --set index=main
   drainline dead replay --stage transform --reason bad_frame --yes
   drainline dead replay 4e73d6819d818a5de46b77015c255c08`,
@@ -57,26 +65,38 @@ are not kept. It leaves a record (drainline audit).`,
 			if from != "" && from != wire.StageTransform {
 				return &app.UsageError{Err: fmt.Errorf("--from %s: want transform, or nothing for where each letter came from", from)}
 			}
-			g, err := f.open(cmd, ids)
+			g, err := f.read(ids)
 			if err != nil {
 				return err
 			}
-			defer g.conn.Close()
 			change, err := view.NewChange(pairs, topology.Destinations(g.config))
 			if err != nil {
 				return &app.UsageError{Err: err}
 			}
+			if err := g.dial(cmd.Context()); err != nil {
+				return err
+			}
+			defer g.conn.Close()
+			books := ledger.New(ledger.Options{Bus: g.conn, Stage: bus.Operator, Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+			var (
+				m      bus.Msg
+				events *wire.Batch
+			)
 			e := errand{
-				name: "replay", done: "replayed", action: audit.ActionDeadReplay, filter: filter(cmd, ids, change), yes: yes,
-				json: f.output == outputJSON,
-				do: func(ctx context.Context, found *view.Found) error {
-					m, err := view.Replay(g.conn.Names(), found, change, from == wire.StageTransform)
-					if err != nil {
-						return &leftError{err}
+				name: "replay", done: "replayed", action: audit.ActionDeadReplay, end: audit.ActionDeadReplayEnd,
+				filter: filter(cmd, ids, change), yes: yes, json: f.output == outputJSON,
+				ready: func(found *view.Found) (err error) {
+					if found.Dead == nil {
+						return errNotRead
 					}
+					m, events, err = view.Replay(g.conn.Names(), found, change, from == wire.StageTransform)
+					return err
+				},
+				do: func(ctx context.Context, found *view.Found) error {
 					if err := g.conn.Publish(ctx, m); err != nil {
 						return err
 					}
+					book(books, events)
 					return g.conn.Remove(ctx, g.conn.Names().DeadStream(), found.Kept)
 				},
 			}
@@ -90,15 +110,38 @@ are not kept. It leaves a record (drainline audit).`,
 	return cmd
 }
 
+// book has the books say that events that were booked as dead go to a destination again,
+// nil for none. It waits until they are stored: once the letter is removed nobody could
+// make up for it.
+func book(books *ledger.Ledger, events *wire.Batch) {
+	if events == nil {
+		return // transform accepts them again
+	}
+	var tally ledger.Tally
+	for i := range events.Events {
+		e := &events.Events[i]
+		from := &events.Origins[e.Origin]
+		tally.Row(ledger.Key{
+			Input: ledger.Input(from.App, from.DrainToken, from.Credential), Credential: from.Credential, Destination: events.Destination,
+		}).Replayed.Add(1, hec.LicenseBytes(e))
+	}
+	books.Post(&tally)
+	books.Flush()
+}
+
 func deadPurgeCommand() *cobra.Command {
 	var (
 		f   deadFlags
 		yes bool
 	)
 	cmd := &cobra.Command{
-		Use:     "purge [ID]...",
-		Short:   "Delete dead letters for good",
-		Long:    "Delete dead letters for good. Their events are lost. It leaves a record (drainline audit).",
+		Use:   "purge [ID]...",
+		Short: "Delete dead letters for good",
+		Long: `Delete dead letters for good. Their events are lost. --app takes the letters whose events
+are all of that app: those that have events of others as well, as dead list counts them with
+each, are left, and told. Letters that nobody can read are deleted when they are asked for by
+their --stage, --reason or ID and nothing else but their age. It leaves a record when it
+begins and when it ends (drainline audit).`,
 		Example: "  drainline dead purge --reason bad_frame --until 24h\n  drainline dead purge --app staging --yes",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			g, err := f.open(cmd, ids)
@@ -107,8 +150,16 @@ func deadPurgeCommand() *cobra.Command {
 			}
 			defer g.conn.Close()
 			return g.run(cmd, errand{
-				name: "purge", done: "purged", action: audit.ActionDeadPurge, filter: filter(cmd, ids, view.Change{}), yes: yes,
-				json: f.output == outputJSON,
+				name: "purge", done: "purged", action: audit.ActionDeadPurge, end: audit.ActionDeadPurgeEnd,
+				filter: filter(cmd, ids, view.Change{}), yes: yes, json: f.output == outputJSON,
+				ready: func(found *view.Found) error {
+					s := &g.search
+					byName := s.Stage != "" || s.Reason != "" || len(s.IDs) > 0
+					if found.Dead == nil && (!byName || s.App != "" || s.Destination != "") {
+						return errNotNamed
+					}
+					return nil
+				},
 				do: func(ctx context.Context, found *view.Found) error {
 					return g.conn.Remove(ctx, g.conn.Names().DeadStream(), found.Kept)
 				},
@@ -122,14 +173,29 @@ func deadPurgeCommand() *cobra.Command {
 
 // errand is what is done with each of some letters.
 type errand struct {
-	name, done     string // replay, replayed
-	action, filter string // for the record
-	yes, json      bool
-	do             func(ctx context.Context, found *view.Found) error
+	name, done          string // replay, replayed
+	action, end, filter string // for the records
+	yes, json           bool
+	// ready says why a letter is left where it is, while others go on. Where it is nil, do
+	// may follow.
+	ready func(found *view.Found) error
+	do    func(ctx context.Context, found *view.Found) error
 }
 
-// leftError is why a letter is left where it is, while others go on.
-type leftError struct{ error }
+// Why a letter is left where it is.
+var (
+	errMixed    = errors.New("they have events of other apps as well: name them without --app")
+	errNotRead  = errors.New("they cannot be read, being damaged or of a newer Drainline")
+	errNotNamed = fmt.Errorf("%w: purge takes them by their --stage, --reason or ID, and nothing else but their age", errNotRead)
+)
+
+// left says why a letter is left where it is, nil to do it.
+func (e *errand) left(found *view.Found) error {
+	if found.Mixed {
+		return errMixed
+	}
+	return e.ready(found)
+}
 
 // result is what an errand came to, as -o json prints it.
 type result struct {
@@ -143,20 +209,31 @@ type result struct {
 // and goes through them.
 func (g *graveyard) run(cmd *cobra.Command, e errand) error {
 	r := result{Left: map[string]int{}}
-	last := uint64(0)
+	last, able := uint64(0), 0
+	g.search.Unreadable = true
 	err := g.each(cmd, func(found *view.Found) error {
 		r.Matched++
+		if e.left(found) == nil {
+			able++
+		}
 		last = found.Kept.Sequence
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	g.search.Last = last // those that die again meanwhile are new ones
+	missing := g.missing()
 	if r.Matched == 0 {
+		if missing != nil {
+			return missing
+		}
 		return e.tell(cmd.OutOrStdout(), r)
 	}
-	if err := e.confirm(cmd, r.Matched); err != nil {
+	g.search.Last = last // those that die again meanwhile are new ones
+	if err := e.confirm(cmd, able); err != nil {
+		return err
+	}
+	if err := g.record(cmd, e.action, e.filter, able, nil); err != nil {
 		return err
 	}
 	bar := newBar(cmd.ErrOrStderr(), r.Matched)
@@ -164,17 +241,17 @@ func (g *graveyard) run(cmd *cobra.Command, e errand) error {
 		defer bar.step()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), letterTime)
 		defer cancel()
-		err := e.do(ctx, found)
-		left, isLeft := errors.AsType[*leftError](err)
-		switch {
+		if left := e.left(found); left != nil {
+			r.Left[left.Error()]++
+			return nil
+		}
+		switch err := e.do(ctx, found); {
 		case err == nil:
 			r.Done++
 		case errors.Is(err, bus.ErrGone):
 			r.Gone++
-		case isLeft:
-			r.Left[left.Error()]++
 		default:
-			return fmt.Errorf("letter %s: %w", wire.ToID(found.Dead.GetId()), err)
+			return fmt.Errorf("letter %s: %w", found.ID(), err)
 		}
 		return nil
 	})
@@ -182,7 +259,7 @@ func (g *graveyard) run(cmd *cobra.Command, e errand) error {
 	if err == nil && len(r.Left) > 0 {
 		err = errLeft
 	}
-	err = g.record(cmd, e.action, e.filter, r.Done, err)
+	err = g.record(cmd, e.end, e.filter, r.Done, errors.Join(err, missing))
 	return errors.Join(e.tell(cmd.OutOrStdout(), r), err)
 }
 
@@ -195,7 +272,7 @@ func (g *graveyard) record(cmd *cobra.Command, action, filter string, count int,
 
 // confirm asks before more than one letter is touched.
 func (e *errand) confirm(cmd *cobra.Command, count int) error {
-	if e.yes || count == 1 {
+	if e.yes || count <= 1 {
 		return nil
 	}
 	if in, ok := cmd.InOrStdin().(*os.File); !ok || !term.IsTerminal(int(in.Fd())) {
@@ -221,8 +298,8 @@ func (e *errand) tell(w io.Writer, r result) error {
 	if r.Gone > 0 {
 		fmt.Fprintf(w, "%s gone by then\n", letters(r.Gone))
 	}
-	for why, count := range r.Left {
-		fmt.Fprintf(w, "%s left: %s\n", letters(count), display.Text(why))
+	for _, why := range slices.Sorted(maps.Keys(r.Left)) {
+		fmt.Fprintf(w, "%s left: %s\n", letters(r.Left[why]), display.Text(why))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -112,8 +113,13 @@ func deadListCommand() *cobra.Command {
 				groups.add(g.reader, found)
 				return nil
 			})
+			if unreadable, ok := errors.AsType[view.UnreadableError](err); err != nil && (!ok || groups.letters == 0) {
+				return err
+			} else if ok {
+				err = unreadable
+			}
 			if f.output == outputJSON {
-				return cmp.Or(err, json.NewEncoder(cmd.OutOrStdout()).Encode(groups.sorted()))
+				return cmp.Or(json.NewEncoder(cmd.OutOrStdout()).Encode(groups.sorted()), err)
 			}
 			return cmp.Or(groups.write(cmd.OutOrStdout()), err)
 		},
@@ -153,7 +159,10 @@ trace of its request, and what it holds. It leaves a record (drainline audit).`,
 				l.Write(cmd.OutOrStdout())
 				return nil
 			})
-			if shown == 0 && f.output != outputJSON {
+			if err == nil {
+				err = g.missing()
+			}
+			if err == nil && shown == 0 && f.output != outputJSON {
 				fmt.Fprintln(cmd.ErrOrStderr(), "no such letters")
 			}
 			return g.record(cmd, audit.ActionDeadShow, filter(cmd, ids, view.Change{}), shown, err)

@@ -14,6 +14,9 @@ import (
 	"github.com/drainline/drainline/services/cmd/drainline/internal/view"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/audit"
+	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/bustest"
+	"github.com/drainline/drainline/services/internal/ledger"
 )
 
 // bury stores a dead letter of transform with a line of an app that is none.
@@ -141,7 +144,8 @@ func TestDeadShow(t *testing.T) {
 		{[]string{idOf(second)}, []*drainlinev1.DeadBlock{second}},
 		{[]string{idOf(second), idOf(first)}, []*drainlinev1.DeadBlock{first, second}},
 		{[]string{"--limit", "1"}, []*drainlinev1.DeadBlock{first}},
-		{[]string{strings.Repeat("0", 32)}, nil},
+		{[]string{strings.ToUpper(idOf(first))}, []*drainlinev1.DeadBlock{first}},
+		{[]string{"--reason", "none"}, nil},
 	} {
 		lines := json.NewDecoder(strings.NewReader(i.output(deadCommand(), append([]string{"show", "-o", "json"}, c.args...)...)))
 		for _, want := range c.want {
@@ -243,7 +247,7 @@ func TestAReplayIsRepeated(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := reader.Find(t.Context(), i.conn, &search, func(f *view.Found) error {
-			m, err := view.Replay(i.conn.Names(), f, change, false)
+			m, _, err := view.Replay(i.conn.Names(), f, change, false)
 			if err != nil {
 				return err
 			}
@@ -284,6 +288,8 @@ func TestOneMistakeTouchesNoLetters(t *testing.T) {
 		{[]string{"purge"}, "this would purge 2 letters: say --yes"},
 		{[]string{"replay"}, "this would replay 2 letters: say --yes"},
 		{[]string{"replay", "--from", "shipper", "--yes"}, "want transform"},
+		{[]string{"replay", "--stage", "ingst", "--yes"}, "want ingest, transform or shipper"},
+		{[]string{"list", "--stage", "ingst"}, "want ingest, transform or shipper"},
 		{[]string{"replay", "--set", "destination=none", "--yes"}, "no such destination"},
 		{[]string{"replay", "--set", "index=", "--yes"}, "and its value"},
 		{[]string{"purge", "xyz", "--yes"}, "no letter's id"},
@@ -321,7 +327,9 @@ func TestDeadPurgeAndItsRecord(t *testing.T) {
 	for _, want := range []deed{
 		{Action: audit.ActionDeadShow, Filter: idOf(keep), Count: 1},
 		{Action: audit.ActionDeadPurge, Filter: "--app=shop --yes=true", Count: 2},
+		{Action: audit.ActionDeadPurgeEnd, Filter: "--app=shop --yes=true", Count: 2},
 		{Action: audit.ActionDeadReplay, Filter: idOf(keep) + ` host="x"`, Count: 1},
+		{Action: audit.ActionDeadReplayEnd, Filter: idOf(keep) + ` host="x"`, Count: 1},
 	} {
 		var got deed
 		if err := lines.Decode(&got); err != nil {
@@ -348,5 +356,179 @@ func TestTheBarFitsALine(t *testing.T) {
 		if got := (&bar{done: done, total: 3}).line(); got != want {
 			t.Errorf("%q", got)
 		}
+	}
+}
+
+// --app is whose events are touched, not whose letters.
+func TestOtherAppsEventsAreLeft(t *testing.T) {
+	i := install(t)
+	for _, name := range []string{"purge", "replay"} {
+		i.die("staging", "shop")
+		i.die("staging", "staging")
+		args := []string{name, "--app", "staging"} // without --yes: it is one letter
+		if name == "replay" {
+			args = append(args, "--set", "index=x")
+		}
+		out, _, err := i.run(deadCommand(), args...)
+		if !errors.Is(err, errLeft) || !strings.Contains(out, "d 1 letter of 2\n1 letter left: they have events of other apps") {
+			t.Errorf("%s: %q, %v", name, out, err)
+		}
+		var groups []deadGroup
+		if err := json.Unmarshal([]byte(i.output(deadCommand(), "list", "-o", "json", "--app", "staging")), &groups); err != nil || len(groups) != 2 {
+			t.Errorf("after %s there are %+v, %v", name, groups, err)
+		}
+		i.output(deadCommand(), "purge", "--yes")
+	}
+	for _, b := range i.batches("splunk") {
+		for n := range b.Events {
+			if b.Origins[b.Events[n].Origin].App != "staging" {
+				t.Errorf("an event of %s was replayed", b.Origins[b.Events[n].Origin].App)
+			}
+		}
+	}
+}
+
+// garbage stores a letter that nobody can read.
+func (i *installation) garbage(stage, reason string) {
+	i.t.Helper()
+	m := bus.Msg{ID: wire.RandomID(), Subject: i.conn.Names().DeadSubject(stage, reason), Payload: []byte("garbage")}
+	if err := i.conn.Publish(i.t.Context(), m); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func TestALetterThatNobodyCanReadHoldsUpNoOther(t *testing.T) {
+	i := install(t)
+	i.garbage(wire.StageShipper, "hec_6")
+	out, _, err := i.run(deadCommand(), "list")
+	if err == nil || err.Error() != "1 letter cannot be read, being damaged or of a newer Drainline" || out != "" {
+		t.Errorf("list: %q, %v", out, err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+		left uint64
+	}{
+		{[]string{"replay", "--yes"}, "replayed 1 letter of 2\n1 letter left: they cannot be read", 1},
+		{[]string{"purge", "--yes"}, "purged 1 letter of 2\n1 letter left: they cannot be read", 1},
+		{[]string{"purge", "--app", "shop"}, "purged 1 letter of 2\n1 letter left: they cannot be read", 1},
+		{[]string{"purge", "--reason", "hec_6", "--destination", "splunk"}, "purged 0 letters of 1\n1 letter left: they cannot be read", 2},
+	} {
+		i.die("shop")
+		out, _, err := i.run(deadCommand(), c.args...)
+		if !errors.Is(err, errLeft) || !strings.HasPrefix(out, c.want) {
+			t.Errorf("%q: %q, %v", c.args, out, err)
+		}
+		if left := i.held(i.conn.Names().DeadStream()); left != c.left {
+			t.Errorf("%q: %d letters are left", c.args, left)
+		}
+	}
+	out, _, err = i.run(deadCommand(), "list")
+	if err == nil || !strings.Contains(err.Error(), "1 letter cannot be read") || !strings.Contains(out, "hec_7") {
+		t.Errorf("list: %q, %v", out, err)
+	}
+	if out := i.output(deadCommand(), "purge", "--reason", "hec_6"); out != "purged 1 letter of 1\n" {
+		t.Errorf("%q", out)
+	}
+	if left := i.held(i.conn.Names().DeadStream()); left != 1 {
+		t.Errorf("%d letters are left", left)
+	}
+}
+
+func TestALetterThatIsNotThereIsToldByItsID(t *testing.T) {
+	i := install(t)
+	none := strings.Repeat("0", 32)
+	for _, name := range []string{"show", "replay", "purge"} {
+		there := i.die("shop")
+		out, errs, err := i.run(deadCommand(), name, none)
+		if err == nil || err.Error() != "there is no such letter: "+none || out+errs != "" {
+			t.Errorf("%s: %q, %q, %v", name, out, errs, err)
+		}
+		if _, _, err = i.run(deadCommand(), name, none, idOf(there)); err == nil || !strings.Contains(err.Error(), none) || strings.Contains(err.Error(), idOf(there)) {
+			t.Errorf("%s of two: %v", name, err)
+		}
+	}
+	if left := i.held(i.conn.Names().DeadStream()); left != 1 {
+		t.Errorf("%d letters are left, not the one that was shown only", left)
+	}
+}
+
+// Where nothing could be read nobody says that nothing is there.
+func TestTroubleIsNotTakenForNothing(t *testing.T) {
+	i := install(t)
+	if err := i.conn.JetStream().DeleteStream(t.Context(), i.conn.Names().DeadStream()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"list", "show", "purge"} {
+		out, errs, err := i.run(deadCommand(), name)
+		if err == nil || out+errs != "" {
+			t.Errorf("%s: %q, %q, %v", name, out, errs, err)
+		}
+	}
+}
+
+// Whatever is wrong with how a command is called is said before the bus is asked for.
+func TestMistakesAreTheUsersWithoutABus(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dead", "lst"}, "unknown command"},
+		{[]string{"dead", "list", "--stage", "ingst"}, "--stage"},
+		{[]string{"dead", "replay", "--set", "index"}, "and its value"},
+		{[]string{"dead", "show", "xyz"}, "no letter's id"},
+		{[]string{"tap", "raw", "--kind", "foo"}, "--kind foo"},
+		{[]string{"audit", "--since", "-1h"}, "not negative"},
+	} {
+		if c.args[1] != "lst" {
+			c.args = append(c.args, "--set", "bus.embedded.dir="+t.TempDir())
+		}
+		_, err := runRoot(t, c.args...)
+		_, usage := errors.AsType[*app.UsageError](err)
+		if err == nil || !usage && c.args[1] != "lst" || // of which Main makes one
+			 !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v", c.args, err)
+		}
+	}
+}
+
+// What was booked as dead and goes out again balances, also where it goes elsewhere.
+func TestTheBooksBalanceAfterAReplay(t *testing.T) {
+	i := install(t)
+	post := func(stage string, booking func(r *ledger.Row) *ledger.Amount, destination string, apps ...string) {
+		l := ledger.New(ledger.Options{Bus: i.conn, Stage: stage, Log: bustest.Log(t)})
+		var tally ledger.Tally
+		for _, name := range apps {
+			booking(tally.Row(ledger.Key{Input: name, Destination: destination})).Add(1, 10)
+		}
+		l.Post(&tally)
+		l.Flush()
+	}
+	open := func() string {
+		books, err := ledger.Read(t.Context(), i.conn, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, b := range books.Balances() {
+			all = append(all, b.Input+" "+b.Destination+" "+number(int(b.Replayed.Events))+" "+number(int(b.Open)))
+		}
+		return strings.Join(all, ", ")
+	}
+	dead := func(r *ledger.Row) *ledger.Amount { return &r.Dead }
+	delivered := func(r *ledger.Row) *ledger.Amount { return &r.Delivered }
+	post(wire.StageTransform, func(r *ledger.Row) *ledger.Amount { return &r.Accepted }, "splunk", "shop", "shop", "blog", "lost")
+	post(wire.StageShipper, dead, "splunk", "shop", "shop", "blog", "lost")
+	i.die("shop", "shop", "blog")
+	moved := i.die("lost")
+	i.output(deadCommand(), "replay", idOf(moved), "--set", "destination=other")
+	i.output(deadCommand(), "replay")
+	if got, want := open(), "blog splunk 1 1, lost other 1 1, lost splunk 0 0, shop splunk 2 2"; got != want {
+		t.Errorf("on the way %s instead of %s", got, want)
+	}
+	post(wire.StageShipper, delivered, "splunk", "shop", "shop", "blog")
+	post(wire.StageShipper, delivered, "other", "lost")
+	if got, want := open(), "blog splunk 1 0, lost other 1 0, lost splunk 0 0, shop splunk 2 0"; got != want {
+		t.Errorf("at the end %s instead of %s", got, want)
 	}
 }

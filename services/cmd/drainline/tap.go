@@ -109,6 +109,9 @@ func runTap(cmd *cobra.Command, c *config.Config, what string, o tapOptions) err
 	if o.limit < 0 || o.duration < 0 {
 		return &app.UsageError{Err: errors.New("--limit and --duration are not negative")}
 	}
+	if kinds := []string{"app", "router", "api", "system", "addon"}; o.kind != "" && !slices.Contains(kinds, o.kind) {
+		return &app.UsageError{Err: fmt.Errorf("--kind %s: want one of %s", o.kind, strings.Join(kinds, ", "))}
+	}
 	selection, err := view.NewSelection(o.app, o.kind, o.grep, o.when)
 	if err != nil {
 		return &app.UsageError{Err: err}

@@ -21,13 +21,15 @@ import (
 
 // What is recorded.
 const (
-	ActionTap        = "tap"
-	ActionTapEnd     = "tap end"
-	ActionDeadShow   = "dead show"
-	ActionDeadReplay = "dead replay"
-	ActionDeadPurge  = "dead purge"
-	ActionApply      = "streams apply"
-	ActionReload     = "reload"
+	ActionTap           = "tap"
+	ActionTapEnd        = "tap end"
+	ActionDeadShow      = "dead show"
+	ActionDeadReplay    = "dead replay"
+	ActionDeadReplayEnd = "dead replay end"
+	ActionDeadPurge     = "dead purge"
+	ActionDeadPurgeEnd  = "dead purge end"
+	ActionApply         = "streams apply"
+	ActionReload        = "reload"
 )
 
 const (

@@ -74,8 +74,9 @@ var (
 // Replay makes the message of a dead letter again. A letter of the shipper goes to its
 // destination, one of transform, as a block, to transform, by today's rules. The same
 // letter with the same change gives the same id. FromTransform refuses those that cannot
-// go there.
-func Replay(names wire.Names, f *Found, c Change, fromTransform bool) (bus.Msg, error) {
+// go there. It gives the events that go to a destination, too; nil for those that go to
+// transform.
+func Replay(names wire.Names, f *Found, c Change, fromTransform bool) (bus.Msg, *wire.Batch, error) {
 	d := f.Dead
 	m := bus.Msg{
 		ID: wire.ReplayID(wire.ToID(d.GetId()), f.Kept.Stored.UnixNano(), c.String()), Subject: d.GetSubject(),
@@ -84,15 +85,15 @@ func Replay(names wire.Names, f *Found, c Change, fromTransform bool) (bus.Msg, 
 	b, block, err := Open(d)
 	switch {
 	case d.GetSubject() == "":
-		return m, errNoSubject
+		return m, nil, errNoSubject
 	case err != nil && len(d.GetOriginal()) == wire.MaxPayload:
-		return m, errCut
+		return m, nil, errCut
 	case err != nil:
-		return m, errUnreadable
+		return m, nil, errUnreadable
 	case b != nil && fromTransform:
-		return m, errShipped
+		return m, nil, errShipped
 	case block != nil && !c.empty():
-		return m, errRaw
+		return m, nil, errRaw
 	case d.GetContent() != drainlinev1.Content_CONTENT_RAW_BLOCK && d.GetContent() != drainlinev1.Content_CONTENT_EVENT_BATCH && c.empty():
 		m.Payload = d.GetOriginal()
 	case block != nil:
@@ -100,13 +101,13 @@ func Replay(names wire.Names, f *Found, c Change, fromTransform bool) (bus.Msg, 
 		block.Id = m.ID[:]
 		message, err := proto.Marshal(block)
 		if err != nil {
-			return m, fmt.Errorf("block: %w", err)
+			return m, nil, fmt.Errorf("block: %w", err)
 		}
 		m.Payload = wire.Seal(nil, message)
 	default:
 		c.apply(names, b, &m)
 	}
-	return m, nil
+	return m, b, nil
 }
 
 // apply makes a batch again, changed, under the id of its message.
