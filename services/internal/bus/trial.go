@@ -88,6 +88,25 @@ func (c *Conn) TryConsume(ctx context.Context, stream, consumer string) error {
 	return nil
 }
 
+// TrySubscribe is nil when what comes on a subject may be heard, and fails with ErrDenied
+// when the user may not.
+func (c *Conn) TrySubscribe(ctx context.Context, subject string) error {
+	ctx, cancel := context.WithTimeout(ctx, trialTime)
+	defer cancel()
+	sub, err := c.nc.SubscribeSync(subject)
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", subject, err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection is gone
+	if err = c.nc.FlushWithContext(ctx); err == nil && c.isDenied(subject) {
+		err = ErrDenied
+	}
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", subject, err)
+	}
+	return nil
+}
+
 // try sends a message and waits for its answer.
 func (c *Conn) try(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, trialTime)

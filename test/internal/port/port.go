@@ -18,16 +18,17 @@ const (
 
 var next = func() *atomic.Uint32 {
 	var n atomic.Uint32
-	n.Store(rand.Uint32N(most))
+	n.Store(rand.Uint32N(most)) //nolint:gosec // ports are no secret
 	return &n
 }()
 
 // Free is a loopback address that nobody else in this process gets.
 func Free(t *testing.T) string {
 	t.Helper()
+	var listens net.ListenConfig
 	for range most {
 		address := fmt.Sprintf("127.0.0.1:%d", lowest+next.Add(1)%most)
-		listener, err := net.Listen("tcp", address)
+		listener, err := listens.Listen(t.Context(), "tcp", address)
 		if err != nil {
 			continue
 		}

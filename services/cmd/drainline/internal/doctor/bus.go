@@ -133,7 +133,7 @@ func compare(ctx context.Context, conn *bus.Conn, c *config.Config, embedded boo
 func permissions(ctx context.Context, conn *bus.Conn, o Options, there bool) []checkup.Finding {
 	var findings []checkup.Finding
 	tries := 0
-	note := func(err error) {
+	said := func(err error, finding func(check, text, fix string) checkup.Finding) {
 		switch {
 		case errors.Is(err, bus.ErrNobody) && !there:
 			return
@@ -145,10 +145,13 @@ func permissions(ctx context.Context, conn *bus.Conn, o Options, there bool) []c
 					fix += ", or name with --as the service whose user it is"
 				}
 			}
-			findings = append(findings, failed("permissions", err.Error(), fix))
+			findings = append(findings, finding("permissions", err.Error(), fix))
 		}
 		tries++
 	}
+	note := func(err error) { said(err, failed) }
+	// Events flow without what only shows, and records, how they do.
+	extra := func(err error) { said(err, warning) }
 	names, c := conn.Names(), o.Config
 	does := func(service string) bool { return o.As == "" || o.As == service }
 	for _, shard := range shards(c) {
@@ -167,10 +170,29 @@ func permissions(ctx context.Context, conn *bus.Conn, o Options, there bool) []c
 			note(conn.TryConsume(ctx, names.EventsStream(d), wire.ShipperConsumer))
 		}
 	}
-	for _, service := range Services() {
-		if does(service) {
-			note(conn.TryPublish(ctx, names.DeadSubject(service, "doctor")))
+	acknowledges := topology.Acknowledges(c)
+	if does("ingest") {
+		note(conn.TrySubscribe(ctx, names.SeenSubject()))
+		if acknowledges {
+			note(conn.TryPublish(ctx, names.AckIDSubject(wire.RandomID())))
 		}
+	}
+	for _, service := range Services() {
+		if !does(service) {
+			continue
+		}
+		note(conn.TryPublish(ctx, names.DeadSubject(service, "doctor")))
+		note(conn.TryPublish(ctx, names.LedgerSubject(time.Now(), service, "doctor", 0)))
+		if service != "ingest" {
+			note(conn.TryPublish(ctx, names.SuspectSubject(service, wire.RandomID())))
+			if acknowledges {
+				note(conn.TryPublish(ctx, names.AckSubject(service)))
+			}
+		}
+	}
+	extra(conn.TryPublish(ctx, names.AuditSubject()))
+	for _, subject := range []string{names.StatusSubject(), "$SRV.PING"} {
+		extra(conn.TrySubscribe(ctx, subject))
 	}
 	if findings == nil && tries > 0 {
 		findings = append(findings, good("permissions", fmt.Sprintf("%d subjects and consumers may be used", tries)))

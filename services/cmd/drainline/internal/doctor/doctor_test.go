@@ -140,10 +140,15 @@ func external(t *testing.T) string {
 	user := func(name string, deny ...string) *server.User {
 		return &server.User{Username: name, Password: "p", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: deny}}}
 	}
+	hidden := user("hidden")
+	hidden.Permissions.Subscribe = &server.SubjectPermission{Deny: []string{"drainline.status", "drainline.seen", "$SRV.>"}}
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 1 << 40, JetStreamMaxMemory: 1 << 20,
-		Users: []*server.User{user("all"), user("mute", "drainline.raw.>"), user("blind", "$JS.API.STREAM.INFO.>")},
+		Users: []*server.User{
+			user("all"), user("mute", "drainline.raw.>"), user("blind", "$JS.API.STREAM.INFO.>"),
+			user("bookless", "drainline.ledger.>", "drainline.suspects.>"), user("unrecorded", "drainline.audit"), hidden,
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +204,30 @@ func TestBusApart(t *testing.T) {
 	}
 	if got := find(c, "mute", "ingest"); strings.Count(got, "permissions failed: allow it in the permissions of the NATS user\n") != 2 {
 		t.Errorf("as ingest:\n%s", got)
+	}
+	for _, tc := range []struct {
+		user, as       string
+		failed, warned int
+	}{
+		{"bookless", "", 5, 0}, // three books, and what two services know of suspects
+		{"bookless", "ingest", 1, 0},
+		{"bookless", "shipper", 2, 0},
+		{"unrecorded", "transform", 0, 1},
+		{"hidden", "transform", 0, 2},
+		{"hidden", "ingest", 1, 2},
+	} {
+		got := find(c, tc.user, tc.as)
+		if f, w := strings.Count(got, "permissions failed: allow it"), strings.Count(got, "permissions warning: allow it"); f != tc.failed || w != tc.warned {
+			t.Errorf("%s as %q: %d failed and %d warnings, want %d and %d:\n%s", tc.user, tc.as, f, w, tc.failed, tc.warned, got)
+		}
+	}
+	acks := *c
+	acks.Ingest.HEC.Tokens = map[string]config.Token{"a": {Ack: true}}
+	if err := topology.New(&acks, 0).Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(&acks, "all", ""); got != "server good\nstreams good\npermissions good\n" {
+		t.Errorf("with acknowledgement:\n%s", got)
 	}
 	if got := find(c, "mute", "shipper"); got != "server good\nstreams good\npermissions good\n" {
 		t.Errorf("as shipper:\n%s", got)
