@@ -319,7 +319,7 @@ const (
 
 func newBar(out io.Writer, total int) *bar {
 	b := &bar{total: total}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(out) {
 		b.out = out
 	}
 	return b

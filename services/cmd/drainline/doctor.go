@@ -35,8 +35,8 @@ drainline:doctor. Exits with 1 when something has failed.`,
   drainline doctor --as shipper --set bus.creds_file=shipper.creds`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			if o.As != "" && !slices.Contains(doctor.Services(), o.As) {
 				return &app.UsageError{Err: fmt.Errorf("--as %s: want one of %s", o.As, strings.Join(doctor.Services(), ", "))}
@@ -58,13 +58,13 @@ drainline:doctor. Exits with 1 when something has failed.`,
 	flags.Add(cmd)
 	cmd.Flags().BoolVar(&o.Send, "send", false, "send a test event to each URL of each destination")
 	cmd.Flags().StringVar(&o.As, "as", "", "look at the bus with the eyes of one `service`: ingest, transform or shipper")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
+	addOutput(cmd, &output)
 	return cmd
 }
 
 // printReport prints, and fails when something has.
 func printReport(cmd *cobra.Command, r *doctor.Report, output string) error {
-	if output == "json" {
+	if output == outputJSON {
 		encoder := json.NewEncoder(cmd.OutOrStdout())
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(r); err != nil {

@@ -54,9 +54,10 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 		Example: "  drainline ledger --config drainline.yaml\n  drainline ledger --since 168h --by rule\n  drainline ledger --by hour -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
 			switch {
-			case output != "" && output != "json":
-				return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
 			case by != "" && !slices.Contains(ledger.Columns(), by):
 				return &app.UsageError{Err: fmt.Errorf("--by %s: want one of %s", by, strings.Join(ledger.Columns(), ", "))}
 			case since <= 0:
@@ -70,7 +71,7 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 			if err != nil {
 				return err
 			}
-			if output == "json" {
+			if output == outputJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(b)
@@ -81,7 +82,7 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 	flags.Add(cmd)
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back")
 	cmd.Flags().StringVar(&by, "by", "", "add up by `app`, destination, index, sourcetype, credential, rule or hour")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
+	addOutput(cmd, &output)
 	return cmd
 }
 

@@ -41,8 +41,8 @@ admin.listen. What needs somebody is listed at the end, and then it exits with 1
 		Example: "  drainline status --config drainline.yaml\n  drainline status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			c, err := load(&flags)
 			if err != nil {
@@ -56,7 +56,7 @@ admin.listen. What needs somebody is listed at the end, and then it exits with 1
 		},
 	}
 	flags.Add(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "print `json`")
+	addOutput(cmd, &output)
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func lookAround(ctx context.Context, c *config.Config) (*state.State, error) {
 
 // printState prints, and fails when something needs a human.
 func printState(w io.Writer, s *state.State, output string) error {
-	if output == "json" {
+	if output == outputJSON {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(s); err != nil {

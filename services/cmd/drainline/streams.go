@@ -104,7 +104,7 @@ type streamsReport struct {
 
 func (s *streamsRun) add(cmd *cobra.Command) {
 	s.flags.Add(cmd)
-	cmd.Flags().StringVarP(&s.output, "output", "o", "", "print `json`")
+	addOutput(cmd, &s.output)
 }
 
 // run compares, has something done about it, and prints both.
@@ -192,7 +192,7 @@ func (s *streamsRun) apply(ctx context.Context, r *streamsReport) error {
 }
 
 func (r *streamsReport) print(w io.Writer, output string) error {
-	if output == "json" {
+	if output == outputJSON {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(r); err != nil {

@@ -87,21 +87,6 @@ const (
 	tapDead   = "dead"
 )
 
-// addOutput declares -o.
-func addOutput(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "", "print `json`")
-}
-
-// checkOutput refuses what -o does not know.
-func checkOutput(output string) error {
-	if output != "" && output != outputJSON {
-		return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
-	}
-	return nil
-}
-
-const outputJSON = "json"
-
 func runTap(cmd *cobra.Command, c *config.Config, what string, o tapOptions) error {
 	if err := checkOutput(o.output); err != nil {
 		return err

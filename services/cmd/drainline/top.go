@@ -46,8 +46,8 @@ q quits. Without a terminal, --once prints one screen and -o json its numbers.`,
 		Example: "  drainline top\n  drainline top --once --config drainline.yaml\n  drainline top -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return &app.UsageError{Err: fmt.Errorf("-o %s: want json, or nothing for people", output)}
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			if !once && output == "" && !isTerminal(cmd.OutOrStdout()) {
 				return &app.UsageError{Err: errors.New("top needs a terminal: give --once for one screen, or -o json for its numbers")}
@@ -62,7 +62,7 @@ q quits. Without a terminal, --once prints one screen and -o json its numbers.`,
 			}
 			defer conn.Close()
 			source := topSource(c, conn)
-			if once || output == "json" {
+			if once || output == outputJSON {
 				return topOnce(cmd.Context(), cmd.OutOrStdout(), source, output)
 			}
 			return topLive(cmd.Context(), cmd.OutOrStdout(), source)
@@ -91,7 +91,7 @@ func topOnce(ctx context.Context, out io.Writer, source top.Source, output strin
 	if err != nil {
 		return err
 	}
-	if output == "json" {
+	if output == outputJSON {
 		top.Sort(frame.Apps, top.ByApp)
 		return json.NewEncoder(out).Encode(&frame) //nolint:wrapcheck // says what it is
 	}
