@@ -164,9 +164,12 @@ func filter(cmd *cobra.Command, ids []string, change view.Change) string {
 }
 
 // letters is a number of letters in words.
-func letters(n int) string {
+func letters(n int) string { return counted(n, "letter") }
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
 	if n == 1 {
-		return "1 letter"
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d letters", n)
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -486,7 +486,7 @@ func TestMistakesAreTheUsersWithoutABus(t *testing.T) {
 		_, err := runRoot(t, c.args...)
 		_, usage := errors.AsType[*app.UsageError](err)
 		if err == nil || !usage && c.args[1] != "lst" || // of which Main makes one
-			 !strings.Contains(err.Error(), c.want) {
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.args, err)
 		}
 	}

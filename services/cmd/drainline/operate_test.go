@@ -22,6 +22,7 @@ type installation struct {
 	t      *testing.T
 	conn   *bus.Conn
 	config *config.Config
+	server *natsd.Server
 	sets   []string
 }
 
@@ -38,7 +39,7 @@ func install(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Shutdown)
-	i := &installation{t: t, config: c}
+	i := &installation{t: t, config: c, server: server}
 	for key, value := range sets {
 		i.sets = append(i.sets, "--set", key+"="+value.(string))
 	}

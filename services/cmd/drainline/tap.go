@@ -168,13 +168,18 @@ func (t *tapper) run(ctx context.Context, conn *bus.Conn, what string) error {
 	}
 	defer tap.Close()
 	fmt.Fprintf(t.errs, "listening on %s, Ctrl-C ends\n", subject)
+	link := tapLink{errs: t.errs, connects: conn.Connects()}
 	for {
-		heard, err := tap.Next(ctx)
+		look, cancel := context.WithTimeout(ctx, tapLook)
+		heard, err := tap.Next(look)
+		cancel()
+		link.look(conn.Away(), conn.Connects())
 		if err == nil {
 			err = t.show(what, heard.Payload)
 		}
 		switch {
 		case err == nil:
+		case look.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded): // nothing came
 		case errors.Is(err, errEnough) || ctx.Err() != nil:
 			t.tell(tap.Missed())
 			return nil
@@ -182,6 +187,28 @@ func (t *tapper) run(ctx context.Context, conn *bus.Conn, what string) error {
 			return err
 		}
 	}
+}
+
+// tapLook is how often tap looks whether the bus is there while nothing comes.
+const tapLook = time.Second
+
+// tapLink tells when the bus goes and comes: what is published meanwhile is not seen.
+type tapLink struct {
+	errs     io.Writer
+	away     bool
+	connects int64
+}
+
+func (l *tapLink) look(away bool, connects int64) {
+	if (away || connects != l.connects) && !l.away {
+		l.away = true
+		fmt.Fprintln(l.errs, "the bus is away: what is published until it is back is not seen")
+	}
+	if !away && l.away {
+		l.away = false
+		fmt.Fprintln(l.errs, "the bus is back")
+	}
+	l.connects = connects
 }
 
 // show shows what is selected of one message.
@@ -255,12 +282,12 @@ func (t *tapper) tell(missed int) {
 		count int
 		what  string
 	}{
-		{t.passed, fmt.Sprintf("events or letters not shown: they were over %d a second", tapRate)},
-		{missed, "messages not looked at: they came too fast"},
-		{t.unreadable, "messages could not be read: they are damaged, or of a newer Drainline"},
+		{t.passed, fmt.Sprintf("%d more not shown: they were over %d a second", t.passed, tapRate)},
+		{missed, counted(missed, "message") + " not looked at, being too fast"},
+		{t.unreadable, counted(t.unreadable, "message") + " could not be read, being damaged or of a newer Drainline"},
 	} {
 		if left.count > 0 {
-			fmt.Fprintf(t.errs, "%d %s\n", left.count, left.what)
+			fmt.Fprintln(t.errs, left.what)
 		}
 	}
 }

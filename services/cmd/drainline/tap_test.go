@@ -173,7 +173,7 @@ func TestTapTellsWhatItDoesNotShow(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{" shown\n", "not shown: they were over 1000 a second", "1 messages could not be read"} {
+	for _, want := range []string{" shown\n", "more not shown: they were over 1000 a second", "1 message could not be read, being damaged or of a newer Drainline"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("%q is not in %q", want, stderr.String())
 		}
@@ -198,4 +198,38 @@ func TestTapRefuses(t *testing.T) {
 			t.Errorf("%q: %v", c.args, err)
 		}
 	}
+}
+
+func TestTapTellsWhenTheBusGoesAndComes(t *testing.T) {
+	var errs strings.Builder
+	link := tapLink{errs: &errs, connects: 1}
+	const gone, back = "the bus is away: what is published until it is back is not seen\n", "the bus is back\n"
+	for n, c := range []struct {
+		away     bool
+		connects int64
+		want     string
+	}{{false, 1, ""}, {true, 1, gone}, {true, 1, ""}, {false, 2, back}, {false, 2, ""}, {false, 3, gone + back}, {false, 3, ""}} {
+		errs.Reset()
+		if link.look(c.away, c.connects); errs.String() != c.want {
+			t.Errorf("look %d: %q instead of %q", n, errs.String(), c.want)
+		}
+	}
+}
+
+// The bus of an installation that is stopped is away for a tap that runs.
+func TestTapOnABusThatGoes(t *testing.T) {
+	i := install(t)
+	cmd := tapCommand()
+	var stdout, stderr said
+	cmd.SetOut(&stdout)
+	cmd.SetErr(&stderr)
+	cmd.SetArgs(append([]string{"events"}, i.sets...))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- cmd.ExecuteContext(ctx) }()
+	bustest.Await(t, "tap does not listen", func() bool { return strings.Contains(stderr.String(), "listening on") })
+	i.server.Shutdown()
+	bustest.Await(t, "tap does not say that the bus is away", func() bool { return strings.Contains(stderr.String(), "the bus is away") })
+	stop()
+	<-done // its record cannot be stored
 }

@@ -37,7 +37,7 @@ func topCommand() *cobra.Command {
 		Long: `Watch what flows, by app, as all instances on the bus say every two seconds.
 
 IN and BYTES are taken in, in events and bytes of license a second; OUT is delivered, to
-each destination; FILT is kept from a destination by a rule or a route. DEAD is what is a
+each destination; FILT is kept from every destination by a rule or a route. DEAD is what is a
 dead letter or was dropped, and LOST what was lost before it came here, both since the
 instances were started; a red line says that more is added just now. LAG is how long ago
 the latest event that reached its destination had been received, while more arrive there

@@ -29,7 +29,7 @@ type Frame struct {
 type App struct {
 	Name string `json:"app,omitempty"`
 	// In and Bytes are taken in from blocks. Out are delivered, to each destination, and
-	// Filtered those that a rule or a route keeps from a destination.
+	// Filtered those that a rule or a route keeps from every destination.
 	In       float64 `json:"in"`
 	Bytes    float64 `json:"bytes"`
 	Out      float64 `json:"out"`
@@ -89,4 +89,26 @@ func Sort(apps []App, by Order) {
 		}
 		return cmp.Or(most, strings.Compare(a.Name, b.Name))
 	})
+}
+
+// SortDestinations sorts destinations, those that ship least first and equals by name.
+func SortDestinations(destinations []Destination) {
+	slices.SortFunc(destinations, func(a, b Destination) int {
+		return cmp.Or(worse[b.State]-worse[a.State], strings.Compare(a.Name, b.Name))
+	})
+}
+
+// SortStreams sorts streams, the fullest first, of these the one with the most messages.
+func SortStreams(streams []Stream) {
+	slices.SortFunc(streams, func(a, b Stream) int {
+		return cmp.Or(cmp.Compare(b.full(), a.full()), cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Name, b.Name))
+	})
+}
+
+// full is how much of its bytes a stream has, from 0 to 1; 0 where it may have any.
+func (t *Stream) full() float64 {
+	if t.MaxBytes <= 0 {
+		return 0
+	}
+	return float64(t.Bytes) / float64(t.MaxBytes)
 }

@@ -104,7 +104,9 @@ func newInstance(at time.Time, said *Instance) *instance {
 		c.in += row.Accepted.Events
 		c.bytes += row.Accepted.Bytes
 		c.out += row.Delivered.Events
-		c.filtered += row.Filtered.Events
+		if row.Accepted.Events > 0 { // it is of all destinations, others of some
+			c.filtered += row.Filtered.Events
+		}
 		c.dead += row.Dead.Events
 		c.dropped += row.Dropped.Events
 		c.lost += row.LostUpstream.Events

@@ -240,3 +240,17 @@ func TestSort(t *testing.T) {
 		}
 	}
 }
+
+// What another destination takes is not filtered: with two of them FILT would be IN.
+func TestFilteredIsWhatNoDestinationGets(t *testing.T) {
+	t.Parallel()
+	rows := func(n int64) []ledger.Row {
+		routed := ledger.Row{Key: ledger.Key{Input: "shop", Destination: "audit"}}
+		routed.Filtered.Events = 90 * n
+		return []ledger.Row{in("shop", 100*n, func(r *ledger.Row) { r.Filtered.Events = 10 * n }), routed}
+	}
+	f, _ := apps(sample(0, instance("a", -9, rows(1)...)), sample(1, instance("a", -9, rows(2)...)))
+	if f.Total.In != 100 || f.Total.Filtered != 10 {
+		t.Errorf("in %v, filtered %v", f.Total.In, f.Total.Filtered)
+	}
+}

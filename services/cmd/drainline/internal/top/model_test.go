@@ -206,3 +206,39 @@ func TestTheProgramEnds(t *testing.T) {
 		t.Errorf("the terminal was left as %q", got)
 	}
 }
+
+// What needs somebody is on the screen, however many others there are, and all of it where
+// there is room.
+func TestWhatMattersIsShownFirst(t *testing.T) {
+	t.Parallel()
+	f := top.Frame{At: noon}
+	for n := range 6 {
+		f.Destinations = append(f.Destinations, top.Destination{Name: fmt.Sprintf("d%d", n), State: shipper.StateShipping})
+		f.Streams = append(f.Streams, top.Stream{Name: fmt.Sprintf("s%d", n), Bytes: 1, MaxBytes: 100, Messages: uint64(n % 2)})
+	}
+	f.Destinations[4].State, f.Destinations[5].State = shipper.StateRetrying, shipper.StateParked
+	f.Streams[5] = top.Stream{Name: "dead", Messages: 9, Bytes: 50, MaxBytes: 100}
+	f.Apps = make([]top.App, 40)
+	f.Apps[0].Dead, f.Apps[0].Lost = 8, 2
+	for _, c := range []struct {
+		height         int
+		shown, missing []string
+	}{
+		{24, []string{"→ d5 parked", "→ d4 retrying", "and 3 more destinations", "≡ dead  9 messages", "≡ s1  1 message ", "and 2 more streams"}, []string{"→ d3", "≡ s2"}},
+		{60, []string{"→ d5", "→ d0", "→ d3", "≡ dead", "≡ s0", "≡ s4"}, []string{"more"}},
+		{0, []string{"→ d5", "→ d0", "→ d3", "≡ dead", "≡ s0", "≡ s4", "dead 0  dropped 0", " 8       2 "}, []string{"more", "8.0"}},
+		{8, []string{"APP"}, nil},
+	} {
+		screen := top.View{Width: 80, Height: c.height, By: top.ByErrors, Style: plain()}.Render(&f)
+		for _, want := range c.shown {
+			if !strings.Contains(screen, want) {
+				t.Errorf("height %d: %q is not in\n%s", c.height, want, screen)
+			}
+		}
+		for _, never := range c.missing {
+			if strings.Contains(screen, never) {
+				t.Errorf("height %d: %q is in\n%s", c.height, never, screen)
+			}
+		}
+	}
+}

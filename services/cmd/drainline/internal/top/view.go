@@ -12,12 +12,6 @@ import (
 	"github.com/drainline/drainline/services/shipper"
 )
 
-// Shown at most above the table.
-const (
-	shownDestinations = 4
-	shownStreams      = 4
-)
-
 // Style is how a frame is shown.
 type Style struct {
 	strong, bad, quiet lipgloss.Style
@@ -55,6 +49,8 @@ func (v View) Rows(f *Frame) int {
 
 // Render is the frame in lines that are no wider than the view.
 func (v View) Render(f *Frame) string {
+	SortDestinations(f.Destinations)
+	SortStreams(f.Streams)
 	s, lines := v.Style, v.head(f)
 	name := max(leastApp, v.Width-wide-1)
 	lines = append(lines, s.strong.Render(v.titles(name)))
@@ -101,7 +97,7 @@ func (v View) titles(name int) string {
 
 func row(a *App, name int, s Style) string {
 	text := padded(display.Text(a.Name), name) + " " +
-		fmt.Sprintf(numbers, amount(a.In), bytes(a.Bytes), amount(a.Out), amount(a.Filtered), amount(float64(a.Dead+a.Dropped)), amount(float64(a.Lost)), lag(a.Lag))
+		fmt.Sprintf(numbers, amount(a.In), bytes(a.Bytes), amount(a.Out), amount(a.Filtered), count(float64(a.Dead+a.Dropped)), count(float64(a.Lost)), lag(a.Lag))
 	if a.Failing > 0 {
 		return s.bad.Render(text)
 	}
@@ -129,26 +125,41 @@ func (v View) head(f *Frame) []string {
 	lines := []string{
 		s.strong.Render("drainline top") + "  " + f.At.Format(time.TimeOnly) + "  " + ready + versions,
 		fmt.Sprintf("in %s/s %s/s  out %s/s  filt %s/s  dead %s  dropped %s  lost %s  lag %s",
-			amount(t.In), bytes(t.Bytes), amount(t.Out), amount(t.Filtered), amount(float64(t.Dead)), amount(float64(t.Dropped)), amount(float64(t.Lost)), lag(t.Lag)),
+			amount(t.In), bytes(t.Bytes), amount(t.Out), amount(t.Filtered), count(float64(t.Dead)), count(float64(t.Dropped)), count(float64(t.Lost)), lag(t.Lag)),
 	}
 	if f.Unread != "" {
 		lines = append(lines, s.bad.Render(display.Text(f.Unread)))
 	}
-	for i := range f.Destinations {
-		if i == shownDestinations-1 && len(f.Destinations) > shownDestinations {
+	destinations, streams := v.share(len(lines), f)
+	for i := range destinations {
+		if i == destinations-1 && len(f.Destinations) > destinations {
 			lines = append(lines, fmt.Sprintf("and %d more destinations", len(f.Destinations)-i))
 			break
 		}
 		lines = append(lines, destination(&f.Destinations[i], f.At, s))
 	}
-	for i := range f.Streams {
-		if i == shownStreams-1 && len(f.Streams) > shownStreams {
+	for i := range streams {
+		if i == streams-1 && len(f.Streams) > streams {
 			lines = append(lines, fmt.Sprintf("and %d more streams", len(f.Streams)-i))
 			break
 		}
 		lines = append(lines, stream(&f.Streams[i]))
 	}
 	return append(lines, "")
+}
+
+// share is how many lines destinations and streams have between so many lines and the
+// apps: half of what is left, and what the apps do not need.
+func (v View) share(above int, f *Frame) (destinations, streams int) {
+	destinations, streams = len(f.Destinations), len(f.Streams)
+	if v.Height == 0 {
+		return destinations, streams
+	}
+	const others = 3 // the empty line, the titles and the footer
+	room := max(0, v.Height-above-others)
+	room = max(room/2, room-len(f.Apps))
+	destinations = min(destinations, max(room/2, room-streams))
+	return destinations, min(streams, room-destinations)
 }
 
 func destination(d *Destination, now time.Time, s Style) string {
@@ -167,7 +178,11 @@ func destination(d *Destination, now time.Time, s Style) string {
 }
 
 func stream(t *Stream) string {
-	text := fmt.Sprintf("≡ %s  %s messages  %s", t.Name, amount(float64(t.Messages)), bytes(float64(t.Bytes)))
+	what := "messages"
+	if t.Messages == 1 {
+		what = "message"
+	}
+	text := fmt.Sprintf("≡ %s  %s %s  %s", t.Name, count(float64(t.Messages)), what, bytes(float64(t.Bytes)))
 	if t.MaxBytes > 0 {
 		text += fmt.Sprintf(" of %s (%.0f %%)", bytes(float64(t.MaxBytes)), 100*float64(t.Bytes)/float64(t.MaxBytes))
 	}
@@ -175,6 +190,15 @@ func stream(t *Stream) string {
 		text += "  oldest " + age(t.Oldest)
 	}
 	return text
+}
+
+// count is a number of things in seven characters at most.
+func count(n float64) string {
+	const few = 10
+	if n < few {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return amount(n)
 }
 
 // amount is a number in seven characters at most.
