@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -50,7 +51,8 @@ accepted + replayed + split = merged + filtered + dead + dropped + delivered + w
 Dead letters of the shipper that are sent again (drainline dead replay) come in a second time.
 The balance is proven when nothing waits in the streams. It is struck over all that the
 books have (telemetry.ledger.keep); what is printed above it are whole hours, by when
-Drainline worked on the events. With -o json bytes of license are there, too.`,
+Drainline worked on the events. Beyond 1,000 apps an hour the rest are together in "other".
+The command fails when the books do not balance. With -o json bytes of license are there, too.`,
 		Example: "  drainline ledger --config drainline.yaml\n  drainline ledger --since 168h --by rule\n  drainline ledger --by hour -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,9 +76,14 @@ Drainline worked on the events. With -o json bytes of license are there, too.`,
 			if output == outputJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
-				return encoder.Encode(b)
+				err = encoder.Encode(b)
+			} else {
+				err = b.print(cmd.OutOrStdout(), by)
 			}
-			return b.print(cmd.OutOrStdout(), by)
+			if err == nil && b.Verdict == ledger.Unbalanced {
+				err = errors.New("the books do not balance")
+			}
+			return err
 		},
 	}
 	flags.Add(cmd)
@@ -158,7 +165,7 @@ func (b *printedBooks) print(w io.Writer, by string) error {
 	default:
 		printSums(t, strings.ToUpper(by), func(row func(string, *ledger.Sums)) {
 			for i := range b.Groups {
-				row(b.Groups[i].Name, &b.Groups[i].Sums)
+				row(groupName(b.Groups[i].Name, by), &b.Groups[i].Sums)
 			}
 		})
 	}
@@ -170,6 +177,18 @@ func (b *printedBooks) print(w io.Writer, by string) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", verdict(&b.Proof))
 	return err //nolint:wrapcheck // says what it is
+}
+
+// groupName is a name as people see it: there may be none.
+func groupName(name, by string) string {
+	switch {
+	case name != "":
+		return name
+	case by == "index":
+		return "(default)"
+	default:
+		return "(none)"
+	}
 }
 
 // column is a booking that is shown where there is one.

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/services/internal/ledger"
@@ -22,6 +24,15 @@ func (p *Process) ShowBooks(books ...*ledger.Ledger) {
 		return all
 	}
 	p.Tell(FactLedger, func() any { return rows() })
+	p.Check("books", false, func() error {
+		for _, b := range books {
+			if since := b.Late(); !since.IsZero() {
+				return fmt.Errorf("the bus has not stored them since %s: they are late, and events go on without; "+
+					"see that the stream of the ledger is there (drainline streams show)", since.UTC().Format(time.RFC3339))
+			}
+		}
+		return nil
+	})
 	observe := func(name string, amount func(a *ledger.Amount) int64) {
 		p.Metrics.Observe(name, func(tell func(value float64, values ...string)) {
 			tellRows(ledger.Merge(rows()), amount, tell)

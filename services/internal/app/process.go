@@ -145,19 +145,21 @@ func newProcess(name string, loader config.Loader, out io.Writer, terminal bool)
 	}
 	p.Tracer = traces.Tracer
 	p.AtEnd(func() {
-		if err := traces.Close(); err != nil {
-			p.Log.Warn("traces", "error", err)
+		var closing sync.WaitGroup // they may have to wait for the same collector
+		closing.Go(func() {
+			if err := traces.Close(); err != nil {
+				p.Log.Warn("traces", "error", err)
+			}
+		})
+		if err := metrics.Close(context.Background()); err != nil {
+			p.Log.Warn("metrics", "error", err)
 		}
+		closing.Wait()
 	})
 	p.Check("configuration", false, p.refused.get)
 	metrics.Gauge("drainline_configuration_refused", p.refused.alarm)
 	metrics.Gauge("drainline_build_info", func() float64 { return 1 }, Build(), runtime.Version())
 	metrics.Observe("drainline_configuration_info", func(tell func(value float64, values ...string)) { tell(1, *p.inForce.Load()) })
-	p.AtEnd(func() {
-		if err := metrics.Close(context.Background()); err != nil {
-			p.Log.Warn("metrics", "error", err)
-		}
-	})
 	return p, nil
 }
 
@@ -219,14 +221,18 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 		}
 		return 1
 	}, service)
+	var told []string // ensure is called by one at a time
 	ensure := func(ctx context.Context, c *config.Config) error {
 		if embedded != nil {
 			return topology.New(c, embedded.Capacity()).Apply(ctx, conn)
 		}
 		differences, err := topology.New(c, 0).Ensure(ctx, conn)
 		for _, d := range differences {
-			p.Log.Warn("the bus differs from the configuration", "difference", d)
+			if !slices.Contains(told, d) {
+				p.Log.Warn("the bus differs from the configuration", "difference", d)
+			}
 		}
+		told = differences
 		return err
 	}
 	if p.streams != nil {
@@ -284,7 +290,7 @@ func (p *Process) run(ctx context.Context, services []Service) error {
 		}
 	})
 	if p.streams != nil {
-		background.Go(func() { p.streams.keep(watchCtx) })
+		background.Go(func() { p.streams.keep(watchCtx, again) })
 		background.Go(func() { p.backlog.Run(watchCtx) })
 	}
 	defer background.Wait()

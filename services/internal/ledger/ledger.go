@@ -23,6 +23,8 @@ const (
 	// patience is how long the bus has to store pages. Then what waits for them is
 	// settled without: books may be late, events are not held up for them.
 	patience = 5 * time.Second
+	// lastTry is how long Flush waits for the bus.
+	lastTry = 2 * time.Second
 )
 
 // Options are what a Ledger works with. All are needed.
@@ -41,13 +43,14 @@ type Ledger struct {
 	hurry    chan struct{} // somebody waits in Flush
 
 	mu      sync.Mutex
-	hours   []*hour  // the present one last, before it those that are not stored yet
-	live    *sheet   // since the start
-	waiting []func() // to call when all that is posted is stored
-	storing bool     // somebody is at it
-	flying  bool     // pages are on their way
-	late    bool     // the bus has not taken pages for its time
-	flushed []chan struct{}
+	hours   []*hour   // the present one last, before it those that are not stored yet
+	live    *sheet    // since the start
+	waiting []func()  // to call when all that is posted is stored
+	storing bool      // somebody is at it
+	flying  bool      // pages are on their way
+	abort   func()    // ends that
+	late    time.Time // since when the bus has not taken pages; zero while it does
+	flushed []chan error
 }
 
 // New makes a ledger without a row.
@@ -90,7 +93,7 @@ func (l *Ledger) hour(now time.Time) *hour {
 // store books for five seconds, ack is called all the same.
 func (l *Ledger) Settle(ack func()) {
 	l.mu.Lock()
-	wait := !l.late && (l.flying || l.dirty())
+	wait := l.late.IsZero() && (l.flying || l.dirty())
 	if wait {
 		l.waiting = append(l.waiting, ack)
 		l.store()
@@ -126,21 +129,37 @@ func (l *Ledger) run() {
 		l.mu.Lock()
 		pages, acks, flushed := l.pages(), l.waiting, l.flushed
 		l.waiting, l.flushed, l.flying = nil, nil, len(pages) > 0
+		limit := patience
+		switch {
+		case len(flushed) > 0 && !l.late.IsZero():
+			limit = 0 // it was tried
+		case len(flushed) > 0:
+			limit = lastTry
+		}
 		if len(pages) == 0 && len(acks) == 0 && len(flushed) == 0 {
 			l.storing = false
 			l.mu.Unlock()
 			return
 		}
+		ctx, abort := context.WithTimeout(context.Background(), limit)
+		l.abort = abort
 		l.mu.Unlock()
-		err := l.publish(pages)
+		err := l.publish(ctx, pages)
+		abort()
 		l.mu.Lock()
-		l.late, l.flying = err != nil, false
+		l.flying = false
+		switch {
+		case err == nil:
+			l.late = time.Time{}
+		case l.late.IsZero():
+			l.late = began
+		}
 		l.mu.Unlock()
 		for _, ack := range acks {
 			ack()
 		}
 		for _, done := range flushed {
-			close(done)
+			done <- err
 		}
 		if errors.Is(err, bus.ErrClosed) {
 			l.end()
@@ -172,15 +191,13 @@ func (l *Ledger) end() {
 		ack()
 	}
 	for _, done := range flushed {
-		close(done)
+		done <- bus.ErrClosed
 	}
 }
 
-// publish stores pages, or fails when the bus has not taken one of them for its time.
+// publish stores pages, or fails when the bus has not taken one of them before ctx ends.
 // What it has not stored is to be stored again.
-func (l *Ledger) publish(pages []page) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+func (l *Ledger) publish(ctx context.Context, pages []page) error {
 	for i := range pages {
 		if err := l.publishPage(ctx, &pages[i]); err != nil {
 			l.mu.Lock()
@@ -208,24 +225,55 @@ func (l *Ledger) publishPage(ctx context.Context, p *page) error {
 	})
 }
 
+// Late is since when the bus has not stored books; the zero time while it does.
+func (l *Ledger) Late() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.late
+}
+
 // Flush returns when all that was posted is stored and everybody who waited for that is
-// settled. When the bus does not take it that is so without, after five seconds or, where
-// a try was under way, ten.
+// settled. When the bus does not take it that is so without, after two seconds, or twice
+// that where pages were on their way; and at once where the books are late already. What
+// is not stored then is said in the log.
 func (l *Ledger) Flush() {
 	l.mu.Lock()
 	if !l.storing && !l.dirty() {
 		l.mu.Unlock()
 		return
 	}
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	l.flushed = append(l.flushed, done)
 	l.store()
+	if l.flying && !l.late.IsZero() {
+		l.abort()
+	} else if l.flying {
+		defer time.AfterFunc(lastTry, l.abort).Stop()
+	}
 	l.mu.Unlock()
 	select {
 	case l.hurry <- struct{}{}:
 	default: // somebody else is in a hurry, too
 	}
-	<-done
+	if err := <-done; err != nil {
+		l.mu.Lock()
+		rows := l.unsaved()
+		l.mu.Unlock()
+		l.o.Log.Error("the bus does not store the books: these rows are lost if the service ends now", "rows", rows, "error", err)
+	}
+}
+
+// unsaved counts the rows of pages that are to be stored. It wants mu held.
+func (l *Ledger) unsaved() int {
+	n := 0
+	for _, h := range l.hours {
+		for part, changed := range h.changed {
+			if changed {
+				n += min(len(h.rows)-part*partRows, partRows)
+			}
+		}
+	}
+	return n
 }
 
 // Rows are the rows of this process since its start, without index, sourcetype and

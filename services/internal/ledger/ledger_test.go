@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -214,6 +215,41 @@ func TestBooksAreLate(t *testing.T) {
 		rows := read(t, conn, time.Time{}).Rows
 		return len(rows) == 1 && rows[0].Accepted.Events == 2
 	})
+}
+
+// A service that stops waits for a bus that does not take its books once and shortly, and
+// says what it gives up.
+func TestFlushGivesUp(t *testing.T) {
+	_, conn := start(t)
+	var said strings.Builder
+	l := ledger.New(ledger.Options{Bus: conn, Stage: wire.StageTransform, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err := conn.JetStream().DeleteStream(t.Context(), conn.Names().LedgerStream()); err != nil {
+		t.Fatal(err)
+	}
+	settled := false
+	began := time.Now()
+	l.Post(tallied(
+		ledger.Row{Key: ledger.Key{Input: "shop", Destination: "splunk"}, Sums: ledger.Sums{Accepted: amount(1, 1)}},
+		ledger.Row{Key: ledger.Key{Input: "cart", Destination: "splunk"}, Sums: ledger.Sums{Accepted: amount(1, 1)}},
+	))
+	l.Settle(func() { settled = true })
+	l.Flush()
+	if took := time.Since(began); !settled || took > 4500*time.Millisecond {
+		t.Errorf("after %v settled is %v", took, settled)
+	}
+	if late := l.Late(); late.Before(began.Add(-time.Second)) || late.After(time.Now()) {
+		t.Errorf("late since %v", late)
+	}
+	began = time.Now()
+	l.Flush()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("books that are late are tried once more for %v", took)
+	}
+	conn.Close() // which ends the tries
+	l.Flush()
+	if text := said.String(); !strings.Contains(text, "rows=2") {
+		t.Error(text)
+	}
 }
 
 // Names from outside are bounded, and no event is lost by that.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
 // Verdict says whether books balance.
@@ -65,7 +66,7 @@ func Prove(ctx context.Context, conn *bus.Conn, waiting func(context.Context) (u
 
 func (b *Books) prove(waiting uint64) Proof {
 	p, within := Proof{Verdict: Proven, Waiting: waiting}, true
-	for _, balance := range b.Balances() {
+	for _, balance := range judged(b.Balances()) {
 		p.Redelivered += balance.Redelivered.Events
 		p.Missing += max(balance.Open, 0)
 		p.TooMany += max(-balance.Open, 0)
@@ -83,6 +84,34 @@ func (b *Books) prove(waiting uint64) Proof {
 	return p
 }
 
+// judged are balances of which each has to balance. Every stage of every instance names
+// the MaxInputs that it meets first: an input may be itself in one and telemetry.Other in
+// the next. So with the others of a destination go all of its inputs that do not balance.
+func judged(balances []Balance) []Balance {
+	others := map[string]*Balance{}
+	for i := range balances {
+		if b := &balances[i]; b.Input == telemetry.Other {
+			others[b.Destination] = b
+		}
+	}
+	list := make([]Balance, 0, len(balances))
+	for i := range balances {
+		b := &balances[i]
+		if o := others[b.Destination]; o != nil && b != o && b.Open != 0 {
+			o.Plus(&b.Sums)
+			continue
+		}
+		if b.Input != telemetry.Other {
+			list = append(list, *b)
+		}
+	}
+	for _, o := range others {
+		o.Open = o.Difference()
+		list = append(list, *o)
+	}
+	return list
+}
+
 // columnHour is of the time, in UTC, when Drainline worked on the events.
 const columnHour = "hour"
 
@@ -93,6 +122,7 @@ func Columns() []string {
 
 // Group is the rows that have one name, or the hour, in common.
 type Group struct {
+	// Name is empty for what has none: an index is then the destination's or Splunk's own.
 	Name string `json:"name"`
 	Sums
 
@@ -104,9 +134,10 @@ func (g *Group) add(r *Row) {
 	g.Last = later(g.Last, r.Last)
 }
 
-// By adds up the rows by one of the Columns, in the order of the names. Rows to which the
-// stage gave no such name are not in it, but for destinations: what is true of several is
-// in each.
+// By adds up the rows by one of the Columns, in the order of the names; first, with none,
+// what has no such name. What is true of several destinations is in each. By what only an
+// event at its destination has, an index or a sourcetype, only its ends there are told:
+// what comes before does not tell them apart.
 func (b *Books) By(column string) []Group {
 	if column == columnHour {
 		return groups(b.hours)
@@ -117,18 +148,21 @@ func (b *Books) By(column string) []Group {
 		if (r.Rule == "") == (column == "rule") {
 			continue
 		}
-		names := []string{r.name(column)}
+		sums, names := r.Sums, []string{r.name(column)}
 		if column == "destination" {
 			names = strings.Split(r.Destination, separator)
 		}
-		for _, name := range names {
-			if name == "" {
+		if names[0] == "" && (column == "index" || column == "sourcetype") {
+			sums = Sums{Replayed: sums.Replayed, Dead: sums.Dead, Dropped: sums.Dropped, Delivered: sums.Delivered}
+			if sums == (Sums{}) {
 				continue
 			}
+		}
+		for _, name := range names {
 			if at[name] == nil {
 				at[name] = &Group{Name: name}
 			}
-			at[name].add(r)
+			at[name].add(&Row{Sums: sums, Last: r.Last})
 		}
 	}
 	return groups(at)

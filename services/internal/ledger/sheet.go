@@ -9,7 +9,8 @@ import (
 // Bounds of one sheet, whatever names come from outside.
 const (
 	// MaxInputs is how many inputs have rows of their own in an hour of an instance, and
-	// in what it shows of itself; the others are together under telemetry.Other.
+	// in what it shows of itself; the others are together under telemetry.Other, with
+	// an app that is really called so.
 	MaxInputs = 1000
 	// maxRows is how many rows there may be before index, sourcetype and credential are
 	// not told apart any more in those that are new, and most before inputs are not, either.

@@ -23,6 +23,9 @@ import (
 // flushPatience is how long what is left to send may hold up the end of a process.
 const flushPatience = 5 * time.Second
 
+// lastPatience is the same for the log, which is closed after everything else.
+const lastPatience = 2 * time.Second
+
 // Log is a process' own log: text or JSON, with the ids of the trace that a record is
 // about. Warnings and errors that repeat are said every ten seconds, with how many they
 // are. Records are also sent by OTLP where telemetry.logs.otlp, or OTEL_LOGS_EXPORTER and
@@ -67,14 +70,14 @@ func (l *Log) SetLevel(c config.Logs) {
 	}
 }
 
-// Close says what repeats have not been told, and sends what is left, for five seconds at
+// Close says what repeats have not been told, and sends what is left, for two seconds at
 // most. What is logged later is still written, and not sent.
 func (l *Log) Close() error {
 	l.repeats.flush()
 	if l.provider == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), lastPatience)
 	defer cancel()
 	if err := l.provider.Shutdown(ctx); err != nil {
 		return fmt.Errorf("the last records of the log are not sent to its collector: %w", err)

@@ -14,6 +14,8 @@ type Difference struct {
 	Consumer string `json:"consumer,omitempty"`
 	// Missing means that there is no such stream or consumer.
 	Missing bool `json:"missing,omitempty"`
+	// Reason is why it is still missing after it was to be created, a sentence on a stream.
+	Reason string `json:"reason,omitempty"`
 	// Key is what is set to Got and should be Want.
 	Key  string `json:"key,omitempty"`
 	Want string `json:"want,omitempty"`
@@ -32,6 +34,9 @@ func (d Difference) what() string {
 
 // String is one sentence.
 func (d Difference) String() string {
+	if d.Reason != "" {
+		return d.Reason
+	}
 	if d.Missing {
 		return d.what() + " is missing"
 	}

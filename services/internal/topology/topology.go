@@ -58,6 +58,10 @@ const (
 	suspectsAge   = 24 * time.Hour
 )
 
+// optionalPatience is how long there is to look for an optional stream and to create it:
+// what a user may not ask, the server does not answer.
+const optionalPatience = 2 * time.Second
+
 // codeDiskReserved is JetStream's refusal to reserve more than its storage limit.
 const codeDiskReserved = 10047
 
@@ -74,6 +78,9 @@ type Stream struct {
 	Consumer *jetstream.ConsumerConfig
 	// Destination that its events are for; empty for all other streams.
 	Destination string
+	// Optional means that events flow without it. One that is missing and cannot be made is
+	// a difference to Ensure, and no error.
+	Optional bool
 }
 
 // Plan is everything that has to exist on the bus.
@@ -106,7 +113,9 @@ func New(c *config.Config, capacity int64) Plan {
 	dead.Duplicates = min(wire.EventsDedupWindow, c.Bus.Dead.MaxAge)
 	p.Streams = append(p.Streams, Stream{Config: dead}, Stream{Config: suspects(names, c.Bus.Replicas)})
 	room := max(min(share(0, ledgerShare, 1, maxLedger), maxLedger), wire.ServerPayload)
-	p.Streams = append(p.Streams, Stream{Config: ledger(names, c, room)}, Stream{Config: audit(names, c.Bus.Replicas, min(room, maxAudit))})
+	p.Streams = append(p.Streams,
+		Stream{Config: ledger(names, c, room), Optional: true},
+		Stream{Config: audit(names, c.Bus.Replicas, min(room, maxAudit)), Optional: true})
 	if Acknowledges(c) {
 		room := max(min(share(0, ackShare, 1, maxAcks), maxAcks), wire.ServerPayload)
 		p.Streams = append(p.Streams, Stream{Config: acks(names, c.Bus.Replicas, room)}, Stream{Config: ackIDs(names, c.Bus.Replicas, ackIDRoom(c, capacity))})
@@ -261,7 +270,8 @@ func (p Plan) Apply(ctx context.Context, c *bus.Conn) error {
 }
 
 // Ensure creates what is missing and leaves the rest as it is. It returns one
-// sentence for everything that differs from the plan.
+// sentence for everything that differs from the plan, and for each optional stream that is
+// missing all the same, for which it waits two seconds at most.
 func (p Plan) Ensure(ctx context.Context, c *bus.Conn) (differences []string, err error) {
 	found, err := p.visit(ctx, c, create)
 	for _, d := range found {
@@ -287,13 +297,27 @@ const (
 // visit goes through the plan and returns what is left as it should not be.
 func (p Plan) visit(ctx context.Context, c *bus.Conn, do deed) (left []Difference, err error) {
 	for _, want := range p.Streams {
-		d, err := want.visit(ctx, c.JetStream(), do)
+		d, err := want.visitFor(ctx, c.JetStream(), do)
 		left = append(left, d...)
 		if err != nil {
 			return left, err
 		}
 	}
 	return left, nil
+}
+
+// visitFor visits a stream for as long as may be: others wait for no optional one.
+func (want Stream) visitFor(ctx context.Context, js jetstream.JetStream, do deed) ([]Difference, error) {
+	if !want.Optional || do != create {
+		return want.visit(ctx, js, do)
+	}
+	short, cancel := context.WithTimeout(ctx, optionalPatience)
+	defer cancel()
+	left, err := want.visit(short, js, do)
+	if err == nil || ctx.Err() != nil { // which the caller has ended
+		return left, err
+	}
+	return []Difference{{Stream: want.Config.Name, Missing: true, Reason: err.Error()}}, nil
 }
 
 func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (left []Difference, err error) {
@@ -319,6 +343,10 @@ func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (
 		return left, nil
 	}
 	more, err := want.visitConsumer(ctx, s, do)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return left, fmt.Errorf("stream %s: consumer %s is missing and may not be created, or the bus does not answer: "+
+			"run `drainline streams apply` as an admin: %w", want.Config.Name, want.Consumer.Durable, err)
+	}
 	if err != nil {
 		return left, fmt.Errorf("stream %s: consumer %s: %w", want.Config.Name, want.Consumer.Durable, err)
 	}
@@ -375,6 +403,10 @@ func streamError(s Stream, err error) error {
 	if isReserved(err) {
 		return fmt.Errorf("stream %s: the server has no room for %d bytes: lower its max_bytes or raise the server's storage limit: %w",
 			s.Config.Name, s.Config.MaxBytes, err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // so the server answers who may not ask
+		return fmt.Errorf("stream %s is missing and may not be created, or the bus does not answer: "+
+			"run `drainline streams apply` as an admin: %w", s.Config.Name, err)
 	}
 	return fmt.Errorf("stream %s: %w", s.Config.Name, err)
 }

@@ -69,8 +69,14 @@ func start(t *testing.T, room int64) (*bus.Conn, jetstream.JetStream) {
 // serve runs a server with room for a number of bytes and returns its URL.
 func serve(t *testing.T, room int64) string {
 	t.Helper()
+	return serveUsers(t, room)
+}
+
+// serveUsers runs a server as serve does, for these users alone if there are any.
+func serveUsers(t *testing.T, room int64, users ...*server.User) string {
+	t.Helper()
 	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, Users: users,
 		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: room, JetStreamMaxMemory: 1 << 20,
 	})
 	if err != nil {
@@ -459,6 +465,57 @@ func TestEnsureCreatesWhatIsMissing(t *testing.T) {
 			t.Errorf("%v, %v", differences, err)
 		}
 		holdToContract(t, js)
+	}
+}
+
+// Who may not create streams starts without the books when an admin has not made them yet,
+// soon, and is told what is to be done; without a stream of events it does not.
+func TestEnsureWithoutLeaveToCreate(t *testing.T) {
+	t.Parallel()
+	url := serveUsers(t, 1000*gib, &server.User{Username: "admin", Password: "p"}, &server.User{
+		Username: "plain", Password: "p",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.UPDATE.>"}}},
+	})
+	as := func(user string) *bus.Conn {
+		return connect(t, strings.Replace(url, "nats://", "nats://"+user+":p@", 1))
+	}
+	admin, plain := as("admin"), as("plain")
+	plan := topology.New(acknowledging(), gib)
+	if err := plan.Apply(t.Context(), admin); err != nil {
+		t.Fatal(err)
+	}
+	names := plain.Names()
+	optional := []string{names.LedgerStream(), names.AuditStream()}
+	for _, name := range optional {
+		if err := admin.JetStream().DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second) // as services do
+	defer cancel()
+	differences, err := plan.Ensure(ctx, plain)
+	if err != nil || len(differences) != len(optional) {
+		t.Fatalf("%q, %v", differences, err)
+	}
+	const remedy = "is missing and may not be created, or the bus does not answer: run `drainline streams apply` as an admin"
+	for i, name := range optional {
+		if !strings.Contains(differences[i], name+" "+remedy) {
+			t.Error(differences[i])
+		}
+	}
+	if err := admin.JetStream().DeleteStream(t.Context(), names.DeadStream()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := plan.Ensure(ctx, plain); err == nil || !strings.Contains(err.Error(), names.DeadStream()+" "+remedy) {
+		t.Error(err)
+	}
+	if err := plan.Apply(t.Context(), admin); err != nil { // as the sentence says
+		t.Fatal(err)
+	}
+	if differences, err := plan.Ensure(t.Context(), plain); err != nil || differences != nil {
+		t.Errorf("%q, %v", differences, err)
 	}
 }
 
