@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/drainline/drainline/proto/wire"
 )
@@ -10,6 +11,7 @@ import (
 func TestNamesArePinned(t *testing.T) {
 	t.Parallel()
 	n := wire.Names{Prefix: "drainline"}
+	hour := time.Date(2026, time.November, 24, 1, 59, 0, 0, time.FixedZone("", 2*60*60)) // books are of hours in UTC
 	for _, c := range []struct{ got, want string }{
 		{wire.Shard(0), "s0"},
 		{wire.Shard(12), "s12"},
@@ -25,6 +27,13 @@ func TestNamesArePinned(t *testing.T) {
 		{n.SuspectSubject(wire.StageShipper, wire.ID{0xab}), "drainline.suspects.shipper.ab000000000000000000000000000000"},
 		{n.SuspectSubjects(), "drainline.suspects.>"},
 		{n.SeenSubject(), "drainline.seen"},
+		{n.LedgerStream(), "drainline_ledger"},
+		{n.LedgerSubject(hour, wire.StageShipper, "a1", 2), "drainline.ledger.2026112323.shipper.a1.2"},
+		{n.LedgerSubjects(), "drainline.ledger.>"},
+		{n.AuditStream(), "drainline_audit"},
+		{n.AuditSubject(), "drainline.audit"},
+		{n.StatusSubject(), "drainline.status"},
+		{n.Subjects(), "drainline.>"},
 		{wire.TransformConsumer, "transform"},
 		{wire.ShipperConsumer, "shipper"},
 		{wire.ForwardConsumer, "forward"},

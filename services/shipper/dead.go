@@ -184,7 +184,7 @@ func (d *destination) buryOnce(ctx context.Context, letter *drainlinev1.DeadBloc
 		return err
 	}
 	if d.burials.note(err) {
-		d.log.Error("a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
+		d.log.ErrorContext(ctx, "a dead letter cannot be stored, the event is held until it can", "reason", letter.GetReason(), "error", err)
 	}
 	return err
 }

@@ -152,7 +152,7 @@ func (s *shipment) condemn(ctx context.Context, a *attempt, r *endpoint.RefusedE
 		return err
 	}
 	if d.refusals.Due() {
-		d.log.Warn("Splunk refuses events, which are kept as dead letters", "error", r)
+		d.log.WarnContext(ctx, "Splunk refuses events, which are kept as dead letters", "error", r)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/services/shipper/internal/batch"
 	"github.com/drainline/drainline/services/shipper/internal/endpoint"
 )
@@ -17,6 +19,8 @@ type parcel struct {
 	contents batch.Contents
 	account  *account
 	accepted time.Time
+	// span is that of working on what it was sent with.
+	span trace.SpanContext
 }
 
 // indexed takes a parcel that Splunk has acknowledged.
@@ -36,7 +40,8 @@ func (d *destination) neverIndexed(p *parcel, why error) {
 	d.meters.possibleDuplicates.Add(p.contents.Len())
 	d.meters.lostAcks.Add(1)
 	if d.acks.note(fmt.Errorf("what Splunk has accepted it does not acknowledge: %w", why)) {
-		d.log.Warn("Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
+		ctx := trace.ContextWithSpanContext(context.Background(), p.span)
+		d.log.WarnContext(ctx, "Splunk does not acknowledge what it has accepted, which is sent again", "error", why)
 	}
 	if hold, ok := errors.AsType[*endpoint.HoldError](why); ok {
 		// It would be accepted and not acknowledged again, and again.

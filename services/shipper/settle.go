@@ -27,7 +27,7 @@ func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 	if err := d.bus.TellSettled(ctx, awaited); err != nil {
 		d.meters.untold.Add(bus.Untold(err, len(awaited)))
 		if d.untold.Due() {
-			d.log.Warn("HEC clients are not told that their events are delivered, and will send them again", "error", err)
+			d.log.WarnContext(ctx, "HEC clients are not told that their events are delivered, and will send them again", "error", err)
 		}
 	}
 	for _, t := range tickets {
@@ -42,6 +42,6 @@ func (d *destination) settle(ctx context.Context, tickets ...*batch.Ticket) {
 func (d *destination) tellBuried(ctx context.Context, delivery *bus.Delivery) {
 	err := d.bus.TellSettled(ctx, []wire.ID{delivery.ID}) // which is the batch's
 	if _, nobody := errors.AsType[*bus.PermanentError](err); err != nil && !nobody {
-		d.log.Warn("HEC clients may not be told that their events are a dead letter, and send them again", "id", delivery.ID, "error", err)
+		d.log.WarnContext(ctx, "HEC clients may not be told that their events are a dead letter, and send them again", "id", delivery.ID, "error", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -122,7 +124,7 @@ func (s *shipment) ship(ctx context.Context) {
 		case err != nil:
 			if !errors.Is(err, errStopped) {
 				// This machine's memory is at fault. The message is on the bus still.
-				d.log.Error("a request cannot be made again, its events go back to the bus", "error", err)
+				d.log.ErrorContext(ctx, "a request cannot be made again, its events go back to the bus", "error", err)
 			}
 			s.contents.GiveBack()
 			return
@@ -156,7 +158,7 @@ func (s *shipment) carry(ctx context.Context, a *attempt) error {
 		case err == nil:
 			s.isolation.delivered(a)
 			s.destination.meters.possibleDuplicates.Add(a.uncounted)
-			s.took(a, receipt)
+			s.took(ctx, a, receipt)
 			return nil
 		case errors.Is(err, errRepack):
 		case errors.As(err, &refused):
@@ -222,7 +224,7 @@ func (s *shipment) read(event int) (*wire.Event, error) {
 
 // took notes that Splunk has accepted events. Those that it will acknowledge are the
 // tracker's from here on.
-func (s *shipment) took(a *attempt, r endpoint.Receipt) {
+func (s *shipment) took(ctx context.Context, a *attempt, r endpoint.Receipt) {
 	d, events := s.destination, a.events
 	booked := s.accountOf(a)
 	s.contents.Tickets(events, (*batch.Ticket).Touch)
@@ -231,7 +233,7 @@ func (s *shipment) took(a *attempt, r endpoint.Receipt) {
 		if booked == s.account {
 			s.account = nil // it is the parcel's
 		}
-		p := &parcel{key: s.key, contents: s.contents.Pick(events), account: booked, accepted: time.Now()}
+		p := &parcel{key: s.key, contents: s.contents.Pick(events), account: booked, accepted: time.Now(), span: trace.SpanContextFromContext(ctx)}
 		d.tracker.Track(r.Session, r.Answer.AckID, p)
 		return
 	}

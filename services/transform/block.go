@@ -3,6 +3,8 @@ package transform
 import (
 	"fmt"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/ledger"
@@ -156,7 +158,7 @@ func (t *transformer) trim() {
 
 func (t *transformer) request(r *drainlinev1.Request) {
 	crash(r.GetBody())
-	from := newSource(r)
+	from := newSource(r, contextOf(r))
 	if from.routed != nil {
 		t.routed = append(t.routed, from.routed)
 	}
@@ -174,8 +176,9 @@ func (t *transformer) request(r *drainlinev1.Request) {
 	}
 }
 
-func newSource(r *drainlinev1.Request) source {
-	s := source{origin: wire.Origin{
+// newSource is a request, of which the trace was parsed once for all of its events.
+func newSource(r *drainlinev1.Request, sc trace.SpanContext) source {
+	s := source{trace: sc, origin: wire.Origin{
 		RequestID: wire.ToID(r.GetId()), Door: r.GetDoor(), Credential: r.GetCredential(), DrainToken: r.GetDrainToken(),
 		ReceivedNS: r.GetReceivedNs(), Traceparent: r.GetTrace().GetTraceparent(), Tracestate: r.GetTrace().GetTracestate(),
 	}}
@@ -206,7 +209,7 @@ func (t *transformer) kill(reason, sentence string, parts ...part) {
 // logplex makes events of the frames of one request.
 func (t *transformer) logplex(r *drainlinev1.Request, from source) {
 	d := t.settings.drain(r.GetDrainToken())
-	t.fields = t.appendLineFields(t.fields[:0], r, d)
+	t.fields = t.appendLineFields(t.fields[:0], r, d, from.trace)
 	common := t.lines(r, d, t.fields)
 	from.origin.App, from.named = common.app.text, d.named
 	t.sealer.request(from)

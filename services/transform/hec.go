@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -24,7 +26,7 @@ const maxSplit = 16 << 20
 // envelopes makes events of the envelopes of one request to HEC's event endpoint.
 func (t *transformer) envelopes(r *drainlinev1.Request, from source) {
 	t.sealer.request(from)
-	t.defaults = t.envelopeDefaults(r)
+	t.defaults = t.envelopeDefaults(r, from.trace)
 	in := hec.NewScanner(r.GetBody(), hec.Limits{MaxEvent: wire.MaxDecoded, MaxEnvelope: wire.MaxDecoded, MaxDepth: maxDepth})
 	scanned := 0
 	for in.Next() {
@@ -40,8 +42,8 @@ func (t *transformer) envelopes(r *drainlinev1.Request, from source) {
 }
 
 // envelopeDefaults is what the events of a request get that do not say otherwise.
-func (t *transformer) envelopeDefaults(r *drainlinev1.Request) wire.Event {
-	t.fields = t.appendRequestFields(t.fields[:0], r)
+func (t *transformer) envelopeDefaults(r *drainlinev1.Request, sc trace.SpanContext) wire.Event {
+	t.fields = t.appendRequestFields(t.fields[:0], r, sc)
 	e := wire.Event{TimeNS: r.GetReceivedNs(), Fields: t.fields, Kind: string(heroku.KindApp)}
 	if at := r.GetDefaults().GetTimeNs(); at != 0 {
 		e.TimeNS = at
@@ -131,7 +133,7 @@ func split(e *hec.Envelope) (iter.Seq[[]byte], bool) {
 // raw makes an event of each line of a request to HEC's raw endpoint.
 func (t *transformer) raw(r *drainlinev1.Request, from source) {
 	t.sealer.request(from)
-	defaults := t.envelopeDefaults(r)
+	defaults := t.envelopeDefaults(r, from.trace)
 	for line := range hec.Lines(r.GetBody()) {
 		t.event.Reset()
 		own := append(t.event.Fields, defaults.Fields...) //nolint:gocritic // the event's own memory

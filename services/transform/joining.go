@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/logplex"
@@ -44,6 +46,7 @@ type heldLine struct {
 	meaning  heroku.Line
 	whole    []byte // the frame with its length
 	frame    uint32
+	trace    trace.SpanContext // of its request
 }
 
 // joins says whether lines of a kind are joined. Only processes of apps write what
@@ -85,6 +88,7 @@ func (j *joining) source(line *heldLine) string {
 // join takes a line of a drain that joins them, and ships what is complete then. From is
 // where the request in hand comes from.
 func (t *transformer) join(line heldLine, d *drain, from source) {
+	line.trace = from.trace
 	line.delivery.hold()
 	t.joining.joiner.Take(t.joining.source(&line), d.join, line.message.Text, line, time.Now(), t.shipGroup)
 	t.sealer.request(from)
@@ -101,9 +105,9 @@ func (t *transformer) shipGroup(g join.Group[heldLine]) {
 		t.sealer.seed = wire.JoinedID(t.sealer.seed, t.joining.scratch)
 	}
 	d := t.settings.drain(first.request.GetDrainToken()) // as it is listed now
-	t.joining.fields = t.appendLineFields(t.joining.fields[:0], first.request, d)
+	t.joining.fields = t.appendLineFields(t.joining.fields[:0], first.request, d, first.trace)
 	common := t.lines(first.request, d, t.joining.fields)
-	from := newSource(first.request)
+	from := newSource(first.request, first.trace)
 	from.origin.App, from.named = common.app.text, d.named
 	t.sealer.request(from)
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/transform/internal/event"
@@ -49,8 +51,8 @@ func (t *transformer) lines(r *drainlinev1.Request, d *drain, fields []wire.Fiel
 }
 
 // appendLineFields appends the fields that each line of a request gets.
-func (t *transformer) appendLineFields(dst []wire.Field, r *drainlinev1.Request, d *drain) []wire.Field {
-	return appendUnder(t.appendRequestFields(dst, r), d.fields)
+func (t *transformer) appendLineFields(dst []wire.Field, r *drainlinev1.Request, d *drain, sc trace.SpanContext) []wire.Field {
+	return appendUnder(t.appendRequestFields(dst, r, sc), d.fields)
 }
 
 // fill makes an event of the line that it has been given. By default host is the app,

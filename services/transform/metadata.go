@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/hec"
@@ -30,7 +32,7 @@ func defaultMetadata(d *drainlinev1.Defaults) metadata {
 
 // appendRequestFields appends what a request gives each of its events: its marks
 // over its defaults, and the id of its trace.
-func (t *transformer) appendRequestFields(dst []wire.Field, r *drainlinev1.Request) []wire.Field {
+func (t *transformer) appendRequestFields(dst []wire.Field, r *drainlinev1.Request, sc trace.SpanContext) []wire.Field {
 	dst = t.names.appendMarks(dst, r.GetMarks())
 	marks := dst
 	for _, f := range r.GetDefaults().GetFields() {
@@ -38,7 +40,7 @@ func (t *transformer) appendRequestFields(dst []wire.Field, r *drainlinev1.Reque
 			dst = append(dst, wire.Field{Name: f.GetName(), JSON: f.GetJson()})
 		}
 	}
-	return t.appendTrace(dst, r)
+	return t.appendTrace(dst, sc)
 }
 
 // appendUnder appends the fields whose names are not in dst yet.

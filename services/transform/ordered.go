@@ -132,12 +132,13 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 	ship(t)
 	out, err := t.finish()
 	defer w.trim()
+	origin, ctx := w.origin(ctx)
 	if err == nil {
 		w.totals.made(ctx, block, out.Batches, begun)
-		err = w.storeAll(ctx, out)
+		err = w.storeAll(ctx, origin, out)
 	}
 	if err != nil {
-		w.o.Log.Warn("transform: blocks of an ordered shard stay on the bus", "error", err)
+		w.o.Log.WarnContext(ctx, "transform: blocks of an ordered shard stay on the bus", "error", err)
 		w.letGo(ctx)
 		return
 	}
@@ -155,21 +156,26 @@ func (w *orderedWorker) round(ctx context.Context, block wire.ID, ship func(*tra
 	})
 }
 
-// storeAll stores an output. Of one that can never be stored the blocks it was made of
-// become dead letters.
-func (w *orderedWorker) storeAll(ctx context.Context, out output) error {
+// origin is the last of the blocks that the output in hand was made of, with its span.
+func (w *orderedWorker) origin(ctx context.Context) (*bus.Delivery, context.Context) {
 	origin := &bus.Delivery{}
 	for _, h := range w.held {
 		if h.touched {
 			origin, ctx = h.Delivery, trace.ContextWithSpan(ctx, h.span)
 		}
 	}
+	return origin, ctx
+}
+
+// storeAll stores an output. Of one that can never be stored the blocks it was made of
+// become dead letters.
+func (w *orderedWorker) storeAll(ctx context.Context, origin *bus.Delivery, out output) error {
 	published, err := w.store(ctx, origin, out)
 	if !isPermanent(err) {
 		return err
 	}
 	w.transformer.books.unpublished(out.Batches[:published])
-	w.o.Log.Error("transform: blocks of an ordered shard can not be carried on and become dead letters", "error", err)
+	w.o.Log.ErrorContext(ctx, "transform: blocks of an ordered shard can not be carried on and become dead letters", "error", err)
 	var letters output
 	for _, h := range w.held {
 		if h.touched {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	drainlinev1 "github.com/drainline/drainline/proto/drainline/v1"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/tracing"
@@ -89,6 +91,8 @@ type lane struct {
 // source is a request, as its batches need it.
 type source struct {
 	origin wire.Origin
+	// trace is the sampled context of the request, if it has one.
+	trace trace.SpanContext
 	// named are the destinations that its drain names, a bit each.
 	named uint64
 	// routed gathers the batches that hold its events; nil when nobody waits for them.
@@ -271,7 +275,7 @@ func (s *sealer) seal(l *lane, destination string, frames []encodedFrame) {
 	if len(s.batches) >= len(s.destinations) {
 		payload = bytes.Clone(payload)
 	}
-	s.batches = append(s.batches, sealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload, Carries: carried(b.Origins)})
+	s.batches = append(s.batches, sealedBatch{ID: b.ID, Destination: destination, Events: len(frames), Payload: payload, Carries: s.carried(b.Origins)})
 	if b.Ack {
 		s.tell(b.ID, frames)
 	}

@@ -27,11 +27,13 @@ func contextOf(r *drainlinev1.Request) trace.SpanContext {
 	return tracing.Sampled(r.GetTrace().GetTraceparent(), r.GetTrace().GetTracestate())
 }
 
-// carried are the sampled contexts of a batch's requests.
-func carried(origins []wire.Origin) tracing.Contexts {
+// carried are the sampled contexts of a batch's requests: those whose origins it has.
+func (s *sealer) carried(origins []wire.Origin) tracing.Contexts {
 	var c tracing.Contexts
 	for i := range origins {
-		c = c.With(tracing.Sampled(origins[i].Traceparent, origins[i].Tracestate))
+		if origins[i].Traceparent != "" {
+			c = c.With(s.sources[i].trace)
+		}
 	}
 	return c
 }
@@ -42,15 +44,11 @@ func firstTraced(requests []*drainlinev1.Request) *drainlinev1.Request {
 	return requests[max(i, 0)]
 }
 
-// appendTrace appends the field that leads from an event to its trace, unless there is one
-// of that name.
-func (t *transformer) appendTrace(dst []wire.Field, r *drainlinev1.Request) []wire.Field {
+// appendTrace appends the field that leads from an event to its trace, if it has one, unless
+// there is a field of that name.
+func (t *transformer) appendTrace(dst []wire.Field, sc trace.SpanContext) []wire.Field {
 	name := t.settings.traceField
-	if name == "" || hasField(dst, name) {
-		return dst
-	}
-	sc := contextOf(r)
-	if !sc.IsValid() {
+	if name == "" || !sc.IsValid() || hasField(dst, name) {
 		return dst
 	}
 	return append(dst, wire.Field{Name: name, JSON: []byte(`"` + sc.TraceID().String() + `"`)})

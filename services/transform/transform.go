@@ -206,7 +206,7 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 	published, err := w.store(ctx, d, out)
 	if isPermanent(err) {
 		w.transformer.books.unpublished(out.Batches[:published])
-		w.o.Log.Error("transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
+		w.o.Log.ErrorContext(ctx, "transform: a block can not be carried on and becomes a dead letter", "id", d.ID, "error", err)
 		routed := out.Routed
 		out = dead(d, reasonUnpublishable, err)
 		out.Routed = routed
@@ -216,7 +216,7 @@ func (w *worker) settle(ctx context.Context, d *bus.Delivery, out output) {
 	}
 	if err != nil {
 		tracing.Fail(trace.SpanFromContext(ctx), err)
-		w.o.Log.Warn("transform: a block stays on the bus", "id", d.ID, "error", err)
+		w.o.Log.WarnContext(ctx, "transform: a block stays on the bus", "id", d.ID, "error", err)
 		if isPermanent(err) {
 			d.Release(bus.AckWait)
 		}
@@ -238,7 +238,7 @@ func (w *worker) tellLost(ctx context.Context, routed []*drainlinev1.Routed) {
 		}
 	}
 	if err := w.o.Bus.TellSettled(ctx, lost); err != nil && w.untold.Due() {
-		w.o.Log.Error(untold, "error", err)
+		w.o.Log.ErrorContext(ctx, untold, "error", err)
 	}
 }
 
@@ -284,7 +284,7 @@ func (t *Transform) tell(ctx context.Context, routed []*drainlinev1.Routed) erro
 		return err
 	}
 	if t.untold.Due() {
-		t.o.Log.Error(untold, "error", err)
+		t.o.Log.ErrorContext(ctx, untold, "error", err)
 	}
 	return nil
 }

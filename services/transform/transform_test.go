@@ -39,7 +39,12 @@ func startService(t *testing.T, c *config.Config) *running {
 
 func startServiceOn(t *testing.T, b *bustest.Bus) *running {
 	t.Helper()
-	s, err := New(Options{Config: b.Config, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
+	return startServiceWith(t, b, Options{Config: b.Config, Bus: b.Connect("transform"), Metrics: bustest.Metrics(t), Log: bustest.Log(t)})
+}
+
+func startServiceWith(t *testing.T, b *bustest.Bus, o Options) *running {
+	t.Helper()
+	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

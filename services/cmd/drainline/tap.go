@@ -171,11 +171,11 @@ func (t *tapper) run(ctx context.Context, conn *bus.Conn, what string) error {
 	link := tapLink{errs: t.errs, connects: conn.Connects()}
 	for {
 		look, cancel := context.WithTimeout(ctx, tapLook)
-		heard, err := tap.Next(look)
+		payload, err := tap.Next(look)
 		cancel()
 		link.look(conn.Away(), conn.Connects())
 		if err == nil {
-			err = t.show(what, heard.Payload)
+			err = t.show(what, payload)
 		}
 		switch {
 		case err == nil:

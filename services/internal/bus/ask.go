@@ -24,8 +24,9 @@ const (
 	maxInflated  = 64 << 20
 )
 
-// quietShare of the time to wait is how long it may be quiet after an answer.
-const quietShare = 4
+// quietShare of the time to wait is how long it may be quiet after an answer: a slow
+// instance on a busy machine must not be missing.
+const quietShare = 2
 
 // Answer is what one process has answered.
 type Answer struct {
@@ -35,7 +36,7 @@ type Answer struct {
 }
 
 // Ask asks all processes how they are (see Service.Answer) and returns what was answered
-// within wait, or until it was quiet for a quarter of that after an answer. There are
+// within wait, or until it was quiet for half of that after an answer. There are
 // 1,000 answers at most. No answer at all is no error.
 func (c *Conn) Ask(ctx context.Context, wait time.Duration) ([]Answer, error) {
 	subject := c.names.StatusSubject()

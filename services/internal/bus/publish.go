@@ -80,7 +80,7 @@ func (c *Conn) persist(ctx context.Context, subject string, told *stalls, try fu
 	for pause := publishPause; ; pause = min(2*pause, publishPauseMax) {
 		err := try()
 		if err == nil {
-			told.worked(c.log, subject)
+			told.worked(ctx, c.log, subject)
 			c.meters.published(ctx, subject, time.Since(began))
 			return nil
 		}
@@ -91,7 +91,7 @@ func (c *Conn) persist(ctx context.Context, subject string, told *stalls, try fu
 			reason = err // a try that ctx ended knows less than the one before
 		}
 		failed(reason)
-		told.failed(c.log, subject, began, reason)
+		told.failed(ctx, c.log, subject, began, reason)
 		if errors.Is(err, errAway) {
 			pause = reconnectWait
 		}

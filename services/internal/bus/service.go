@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
@@ -60,7 +61,11 @@ func (c *Conn) Serve(s Service) (stop func() error, err error) {
 		return nil, errors.Join(fmt.Errorf("bus: service %s: %w", s.Name, err), service.Stop())
 	}
 	return func() error {
-		if err := service.Stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		err := service.Stop()
+		if err == nil && !c.Away() {
+			err = c.nc.FlushTimeout(time.Second) // the server knows then, and asks it no more
+		}
+		if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			return fmt.Errorf("bus: service %s: %w", s.Name, err)
 		}
 		return nil

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"sync"
@@ -19,7 +20,7 @@ type stalls struct {
 }
 
 // failed takes the outcome of a try of a message that has been tried since then.
-func (s *stalls) failed(log *slog.Logger, subject string, since time.Time, err error) {
+func (s *stalls) failed(ctx context.Context, log *slog.Logger, subject string, since time.Time, err error) {
 	lasted := time.Since(since)
 	if lasted < stallAfter {
 		return
@@ -37,16 +38,16 @@ func (s *stalls) failed(log *slog.Logger, subject string, since time.Time, err e
 		s.known[subject] = a
 	}
 	if a.Due() {
-		log.Warn("bus stores nothing, trying on", "subject", subject, "for", lasted.Round(time.Second), "error", err)
+		log.WarnContext(ctx, "bus stores nothing, trying on", "subject", subject, "for", lasted.Round(time.Second), "error", err)
 	}
 }
 
 // worked says that a subject takes messages.
-func (s *stalls) worked(log *slog.Logger, subject string) {
+func (s *stalls) worked(ctx context.Context, log *slog.Logger, subject string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, stalled := s.known[subject]; stalled {
 		delete(s.known, subject)
-		log.Info("bus stores again", "subject", subject)
+		log.InfoContext(ctx, "bus stores again", "subject", subject)
 	}
 }

@@ -50,10 +50,10 @@ func TestStallsThatNobodySawEndAreForgotten(t *testing.T) {
 	t.Parallel()
 	var s stalls
 	log := slog.New(slog.DiscardHandler)
-	s.failed(log, "quick", time.Now(), errAway)
-	s.failed(log, "given up", time.Now().Add(-stallAfter), errAway)
+	s.failed(t.Context(), log, "quick", time.Now(), errAway)
+	s.failed(t.Context(), log, "given up", time.Now().Add(-stallAfter), errAway)
 	s.known["given up"].last = time.Now().Add(-time.Hour)
-	s.failed(log, "now", time.Now().Add(-stallAfter), errAway)
+	s.failed(t.Context(), log, "now", time.Now().Add(-stallAfter), errAway)
 	if len(s.known) != 1 || s.known["now"] == nil {
 		t.Errorf("known: %v", s.known)
 	}

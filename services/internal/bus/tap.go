@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/drainline/drainline/proto/wire"
 )
 
 const (
@@ -20,14 +18,6 @@ const (
 	// tapPatience is how long the server may take to hear of it.
 	tapPatience = 5 * time.Second
 )
-
-// Heard is a message as it was published.
-type Heard struct {
-	ID          wire.ID
-	Subject     string
-	Traceparent string
-	Payload     []byte
-}
 
 // Tap hears what is published on a subject. Streams and consumers know nothing of it, and
 // what nobody asks for in time is lost to the tap only. A publisher's second try is
@@ -51,16 +41,16 @@ func (c *Conn) Tap(ctx context.Context, subject string) (*Tap, error) {
 	return &Tap{conn: c, sub: sub}, nil
 }
 
-// Next waits for a message. It fails when ctx ends, when the connection is closed, and
+// Next waits for a message and returns its payload. It fails when ctx ends, when the connection is closed, and
 // when the user may not listen; it goes on over reconnects.
-func (t *Tap) Next(ctx context.Context) (*Heard, error) {
+func (t *Tap) Next(ctx context.Context) ([]byte, error) {
 	for {
 		look, cancel := context.WithTimeout(ctx, tapLook)
 		m, err := t.sub.NextMsgWithContext(look)
 		cancel()
 		switch {
 		case err == nil:
-			return newHeard(m), nil
+			return m.Data, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx) //nolint:wrapcheck // the caller's own
 		case errors.Is(err, nats.ErrSlowConsumer): // Missed tells how slow
@@ -88,13 +78,4 @@ func (t *Tap) Close() {
 	if err := t.sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		t.conn.log.Debug("bus: unsubscribe", "subject", t.sub.Subject, "error", err)
 	}
-}
-
-func newHeard(m *nats.Msg) *Heard {
-	h := &Heard{Subject: m.Subject, Traceparent: m.Header.Get(wire.HeaderTraceparent), Payload: m.Data}
-	var ok bool
-	if h.ID, ok = wire.ParseID(m.Header.Get(wire.HeaderMsgID)); !ok {
-		h.ID = wire.PayloadID(h.Payload)
-	}
-	return h
 }

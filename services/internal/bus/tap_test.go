@@ -1,16 +1,15 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
-
-	"github.com/drainline/drainline/proto/wire"
 )
 
 func tap(t *testing.T, c *Conn, subject string) *Tap {
@@ -30,7 +29,6 @@ func TestATapHearsWhatIsPublishedAndTakesNothing(t *testing.T) {
 	conn := dial(t, c.url())
 	h := tap(t, conn, testNames.RawSubjects())
 	m := rawMsg("1 ")
-	m.Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	if err := dial(t, c.url()).Publish(soon(t), m); err != nil {
 		t.Fatal(err)
 	}
@@ -38,16 +36,18 @@ func TestATapHearsWhatIsPublishedAndTakesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&Heard{ID: m.ID, Subject: m.Subject, Traceparent: m.Traceparent, Payload: m.Payload}, got); diff != "" {
-		t.Error(diff)
+	if !bytes.Equal(got, m.Payload) {
+		t.Errorf("%q instead of %q", got, m.Payload)
 	}
 	k := c.consume(c.url())
-	for i := range 2 {
+	came := map[int]int{} // in no order: fetches overlap
+	for range 2 {
 		d := next(t, k)
-		if number(t, d) != i || d.Attempts != 1 {
-			t.Errorf("message %d came as number %d, %d times", i, number(t, d), d.Attempts)
-		}
+		came[number(t, d)] += d.Attempts
 		d.Ack()
+	}
+	if !maps.Equal(came, map[int]int{0: 1, 1: 1}) {
+		t.Errorf("messages and their attempts: %v", came)
 	}
 	over, end := context.WithCancelCause(t.Context())
 	end(errStopped)
@@ -71,12 +71,12 @@ func TestATapIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("%d \x00", i); string(m.Payload) != want {
-			t.Fatalf("%q instead of %q", m.Payload, want)
+		if want := fmt.Sprintf("%d \x00", i); string(m) != want {
+			t.Fatalf("%q instead of %q", m, want)
 		}
 	}
 	c.fill(2*tapMessages, 1, 1)
-	if m, err := h.Next(soon(t)); err != nil || string(m.Payload) != fmt.Sprintf("%d \x00", 2*tapMessages) {
+	if m, err := h.Next(soon(t)); err != nil || string(m) != fmt.Sprintf("%d \x00", 2*tapMessages) {
 		t.Errorf("afterwards %v, %v", m, err)
 	}
 }
@@ -94,7 +94,7 @@ func TestATapOutlivesTheServer(t *testing.T) {
 	if err := dial(t, s.url()).Publish(soon(t), rawMsg("x")); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := h.Next(soon(t)); err != nil || m.ID != wire.PayloadID([]byte("x")) {
+	if m, err := h.Next(soon(t)); err != nil || string(m) != "x" {
 		t.Errorf("%v, %v", m, err)
 	}
 }

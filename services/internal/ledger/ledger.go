@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	patience = 5 * time.Second
 	// lastTry is how long Flush waits for the bus.
 	lastTry = 2 * time.Second
+	// mostHours is how many hours are kept while the bus does not store them.
+	mostHours = 24
 )
 
 // Options are what a Ledger works with. All are needed.
@@ -35,7 +38,8 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Ledger keeps the books of one stage of this process.
+// Ledger keeps the books of one stage of this process. Of hours that the bus does not store
+// it keeps 24.
 type Ledger struct {
 	o        Options
 	instance string
@@ -84,8 +88,19 @@ func (l *Ledger) hour(now time.Time) *hour {
 		return l.hours[last]
 	}
 	h := newHour(begin)
+	if len(l.hours) == mostHours {
+		l.drop()
+	}
 	l.hours = append(l.hours, h)
 	return h
+}
+
+// drop forgets the oldest hour, which the bus has not stored for so long. What of it was
+// stored before stays. It wants mu held.
+func (l *Ledger) drop() {
+	oldest := l.hours[0]
+	l.hours = slices.Delete(l.hours, 0, 1)
+	l.o.Log.Error("the books of an hour are lost in part or all: the bus has not stored them for a day", "hour", oldest.begin)
 }
 
 // Settle calls ack when all that was posted before is stored: at once where that is so,

@@ -85,7 +85,7 @@ func (b *Books) prove(waiting uint64) Proof {
 }
 
 // judged are balances of which each has to balance. Every stage of every instance names
-// the MaxInputs that it meets first: an input may be itself in one and telemetry.Other in
+// the maxInputs that it meets first: an input may be itself in one and telemetry.Other in
 // the next. So with the others of a destination go all of its inputs that do not balance.
 func judged(balances []Balance) []Balance {
 	others := map[string]*Balance{}

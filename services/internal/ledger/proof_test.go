@@ -62,7 +62,7 @@ func TestVerdict(t *testing.T) {
 // Stages that meet more inputs than have names, each in an order of its own, balance.
 func TestManyInputsBalance(t *testing.T) {
 	t.Parallel()
-	const n = 2*MaxInputs + 7
+	const n = 2*maxInputs + 7
 	first, second := newSheet(), newSheet()
 	for i := range n {
 		in, out := row(fmt.Sprint(i), "x", accepted(2)), row(fmt.Sprint(n-1-i), "x", delivered(2))

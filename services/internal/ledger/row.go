@@ -16,7 +16,7 @@ type Key struct {
 	// Credential is the name of the credential or HEC token that let them in.
 	Credential string `json:"credential,omitempty"`
 	// Destination is where they went or did not go: one name, or several with commas
-	// between, when the row is true of each of them (see ForEach). It is empty for what
+	// between, when the row is true of each of them (see Each). It is empty for what
 	// comes before any destination.
 	Destination string `json:"destination,omitempty"`
 	Index       string `json:"index,omitempty"`
@@ -34,16 +34,6 @@ const separator = ","
 
 // Each is the value of Key.Destination for what is true of each of these destinations.
 func Each(destinations []string) string { return strings.Join(destinations, separator) }
-
-// For says whether the row is true of a destination.
-func (k *Key) For(destination string) bool {
-	for d := range strings.SplitSeq(k.Destination, separator) {
-		if d == destination {
-			return true
-		}
-	}
-	return false
-}
 
 // Amount is how many events, of how many bytes of license: the length of what Splunk
 // keeps as _raw or, where it never came to that, of the body.

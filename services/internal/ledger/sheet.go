@@ -8,10 +8,10 @@ import (
 
 // Bounds of one sheet, whatever names come from outside.
 const (
-	// MaxInputs is how many inputs have rows of their own in an hour of an instance, and
+	// maxInputs is how many inputs have rows of their own in an hour of an instance, and
 	// in what it shows of itself; the others are together under telemetry.Other, with
 	// an app that is really called so.
-	MaxInputs = 1000
+	maxInputs = 1000
 	// maxRows is how many rows there may be before index, sourcetype and credential are
 	// not told apart any more in those that are new, and most before inputs are not, either.
 	maxRows = 4000
@@ -71,7 +71,7 @@ func (s *sheet) bounded(k Key) Key {
 		*name = clipped(*name)
 	}
 	if _, known := s.inputs[k.Input]; !known {
-		if len(s.inputs) >= MaxInputs {
+		if len(s.inputs) >= maxInputs {
 			k.Input = telemetry.Other
 		}
 		s.inputs[k.Input] = struct{}{}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // socketName is a socket in the data directory, at which an operator's commands reach
@@ -17,6 +18,14 @@ const socketName = "operator.sock"
 
 // longestSocket is what the systems leave for the path of a socket, in bytes.
 const longestSocket = 100
+
+const (
+	// mostOperators is how many connections the socket serves at once; more are hung up on.
+	mostOperators = 64
+	// acceptPause is before the next try when the system gives no connection, as it does
+	// to a process that has too many files open.
+	acceptPause = 100 * time.Millisecond
+)
 
 // socketPath is where the socket of a directory is. Linux can name one with a longer
 // path by the open directory, which the caller closes when it is done with the path.
@@ -56,18 +65,31 @@ func (s *Server) listenSocket(ctx context.Context) (*socket, error) {
 		return nil, errors.Join(fmt.Errorf("data directory %s: no socket for the operator's commands: %w", s.opts.Dir, err), done())
 	}
 	k := &socket{listener: listener, done: done}
-	k.serving.Go(func() { k.serve(s) })
+	k.serving.Go(func() { k.serve(s.InProcessConn) })
 	return k, nil
 }
 
-func (k *socket) serve(s *Server) {
+// serve connects whoever comes with what connect gives, until the socket is closed.
+func (k *socket) serve(connect func() (net.Conn, error)) {
+	room := make(chan struct{}, mostOperators)
 	for {
 		client, err := k.listener.Accept()
-		if err != nil {
-			return // closed
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			time.Sleep(acceptPause)
+			continue
+		}
+		select {
+		case room <- struct{}{}:
+		default:
+			_ = client.Close() // it tries again
+			continue
 		}
 		k.serving.Go(func() {
-			server, err := s.InProcessConn()
+			defer func() { <-room }()
+			server, err := connect()
 			if err != nil {
 				_ = client.Close() // it tries again
 				return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"time"
 
@@ -100,18 +99,14 @@ func newLogExporter(ctx context.Context, otlp string) (sdklog.Exporter, error) {
 		}
 		return exporter, nil
 	}
-	u, err := url.Parse(otlp)
+	to, err := newReceiver(otlp, "logs")
 	if err != nil {
-		return nil, fmt.Errorf("otlp: %w", err) // the configuration was validated
+		return nil, err
 	}
-	switch u.Scheme {
-	case "grpc":
-		return otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(u.Host), otlploggrpc.WithInsecure()) //nolint:wrapcheck // says what it is
-	case "grpcs":
-		return otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(u.Host)) //nolint:wrapcheck // says what it is
-	default:
-		return otlploghttp.New(ctx, otlploghttp.WithEndpointURL(u.JoinPath("v1/logs").String())) //nolint:wrapcheck // says what it is
+	if to.grpc {
+		return otlploggrpc.New(ctx, otlploggrpc.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 	}
+	return otlploghttp.New(ctx, otlploghttp.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 }
 
 // asked reports whether OpenTelemetry's standard variables ask for a signal.

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
@@ -53,16 +52,12 @@ func newReader(ctx context.Context, c config.Metrics) (sdkmetric.Reader, error) 
 }
 
 func newMetricExporter(ctx context.Context, otlp string) (sdkmetric.Exporter, error) {
-	u, err := url.Parse(otlp)
+	to, err := newReceiver(otlp, "metrics")
 	if err != nil {
-		return nil, fmt.Errorf("otlp: %w", err) // the configuration was validated
+		return nil, err
 	}
-	switch u.Scheme {
-	case "grpc":
-		return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpoint(u.Host), otlpmetricgrpc.WithInsecure()) //nolint:wrapcheck // says what it is
-	case "grpcs":
-		return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpointURL("https://"+u.Host)) //nolint:wrapcheck // says what it is
-	default:
-		return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(u.JoinPath("v1/metrics").String())) //nolint:wrapcheck // says what it is
+	if to.grpc {
+		return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 	}
+	return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 }

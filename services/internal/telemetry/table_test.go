@@ -1,36 +1,13 @@
 package telemetry_test
 
 import (
-	"flag"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drainline/drainline/services/internal/telemetry"
 	"github.com/drainline/drainline/services/internal/telemetry/telemetrytest"
 )
-
-var update = flag.Bool("update", false, "write METRICS.md anew")
-
-const metricsPage = "../../METRICS.md"
-
-func TestPage(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(metricsPage, []byte(telemetry.Page()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	written, err := os.ReadFile(metricsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(written), telemetry.Page()); diff != "" {
-		t.Errorf("METRICS.md is not what the table says, run go generate ./internal/telemetry:\n%s", diff)
-	}
-}
 
 // Every row can be made as it stands, and is exported under the name and kind, and with
 // the labels, that the page tells.

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -73,16 +72,12 @@ func newSpanExporter(ctx context.Context, otlp string) (sdktrace.SpanExporter, e
 		}
 		return exporter, nil
 	}
-	u, err := url.Parse(otlp)
+	to, err := newReceiver(otlp, "traces")
 	if err != nil {
-		return nil, fmt.Errorf("otlp: %w", err) // the configuration was validated
+		return nil, err
 	}
-	switch u.Scheme {
-	case "grpc":
-		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(u.Host), otlptracegrpc.WithInsecure()) //nolint:wrapcheck // says what it is
-	case "grpcs":
-		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL("https://"+u.Host)) //nolint:wrapcheck // says what it is
-	default:
-		return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.JoinPath("v1/traces").String())) //nolint:wrapcheck // says what it is
+	if to.grpc {
+		return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 	}
+	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to.url)) //nolint:wrapcheck // says what it is
 }

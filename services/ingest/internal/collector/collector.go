@@ -234,12 +234,12 @@ func (c *Collector) refuse(w http.ResponseWriter, q *request, e endpoint, err er
 	case e == ack:
 		c.Counts.Acks.Add(1)
 		if n, ok := c.unanswered.Speak(); ok {
-			c.Log.Warn("what became of requests cannot be told, clients are told to ask again", "error", err, "requests", n)
+			c.Log.WarnContext(q.http.Context(), "what became of requests cannot be told, clients are told to ask again", "error", err, "requests", n)
 		}
 		postpone(w, hec.ServerBusy, pause)
 	default:
 		c.Counts.Unavailable.Add(1)
-		c.trouble.Failed(err)
+		c.trouble.Failed(q.http.Context(), err)
 		postpone(w, hec.ServerBusy, pause)
 	}
 }
@@ -256,7 +256,7 @@ func (c *Collector) tell(q *request, refused *hec.RefusedError) {
 		seldom, message = &c.foreign, "requests come with a token from outside the networks that it allows, they are refused"
 	}
 	if n, ok := seldom.Speak(); ok {
-		c.Log.Warn(message, "status", refused.Code.Status(), "code", int(refused.Code), "reason", refused.Error(),
+		c.Log.WarnContext(q.http.Context(), message, "status", refused.Code.Status(), "code", int(refused.Code), "reason", refused.Error(),
 			"token", q.tokenName(), "from", q.client, "requests", n)
 	}
 }

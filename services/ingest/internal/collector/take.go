@@ -56,10 +56,10 @@ func (c *Collector) take(w http.ResponseWriter, q *request, e endpoint) ([]byte,
 
 // unacknowledged says that a request can be given no ackId: nothing is wrong with
 // where logs are stored.
-func (c *Collector) unacknowledged(err error) error {
+func (c *Collector) unacknowledged(ctx context.Context, err error) error {
 	c.Counts.Acks.Add(1)
 	if n, ok := c.unnumbered.Speak(); ok {
-		c.Log.Warn("requests cannot be given an ackId, clients are told to send them again", "error", err, "requests", n)
+		c.Log.WarnContext(ctx, "requests cannot be given an ackId, clients are told to send them again", "error", err, "requests", n)
 	}
 	return &busyError{hec.ServerBusy, pause, "there is no ackId"}
 }
@@ -115,7 +115,7 @@ func (c *Collector) keep(q *request, m *message, channel string) ([]byte, error)
 	if channel != "" {
 		var err error
 		if ack, err = c.Acks.Issue(ctx, q.token.Name, channel); err != nil {
-			return nil, c.unacknowledged(err)
+			return nil, c.unacknowledged(ctx, err)
 		}
 		a.AckID = int64(ack.GetId())
 	}

@@ -176,7 +176,7 @@ func (d *Door) conclude(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="drainline"`)
 		}
 		if n, ok := d.refused.Speak(); ok {
-			d.Log.Warn("requests are refused, their senders drop what is in them",
+			d.Log.WarnContext(r.Context(), "requests are refused, their senders drop what is in them",
 				"status", no.status, "reason", no.sentence, "from", r.RemoteAddr, "requests", n)
 		}
 		answer(w, no.status, no.sentence)
@@ -185,7 +185,7 @@ func (d *Door) conclude(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	default:
 		d.Counts.Unavailable.Add(1)
-		d.trouble.Failed(err)
+		d.trouble.Failed(r.Context(), err)
 		if strings.HasPrefix(r.UserAgent(), "log-shuttle/") {
 			panic(http.ErrAbortHandler) // any status would count as delivered
 		}

@@ -2,6 +2,7 @@
 package notice
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -42,10 +43,10 @@ type Trouble struct {
 // NewTrouble makes a Trouble that begins without any.
 func NewTrouble(log *slog.Logger) *Trouble { return &Trouble{log: log} }
 
-// Failed is called for every request that could not be stored.
-func (t *Trouble) Failed(err error) {
+// Failed is called for every request that could not be stored, whose context ctx is.
+func (t *Trouble) Failed(ctx context.Context, err error) {
 	if n, ok := t.Speak(); ok {
-		t.log.Warn("logs cannot be stored, senders are told to try again", "error", err, "requests", n)
+		t.log.WarnContext(ctx, "logs cannot be stored, senders are told to try again", "error", err, "requests", n)
 		t.on.Store(true)
 	}
 }

@@ -36,8 +36,8 @@ func TestTrouble(t *testing.T) {
 		trouble := notice.NewTrouble(slog.New(slog.NewTextHandler(&log, nil)))
 		trouble.Passed() // says nothing
 		for range 2 {
-			trouble.Failed(errors.New("the bus is down"))
-			trouble.Failed(errors.New("the bus is down"))
+			trouble.Failed(t.Context(), errors.New("the bus is down"))
+			trouble.Failed(t.Context(), errors.New("the bus is down"))
 			trouble.Passed()
 			trouble.Passed()
 			time.Sleep(time.Minute)

@@ -1,8 +1,15 @@
-package telemetry
+package telemetry_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drainline/drainline/services/internal/telemetry"
 )
 
 //go:generate go test -run TestPage -update .
@@ -18,11 +25,30 @@ is counted with ` + "`other`" + ` in place of each value. A counter or gauge wit
 else as soon as there is something to tell.
 `
 
-// Page is the table for people, in Markdown.
-func Page() string {
+var update = flag.Bool("update", false, "write METRICS.md anew")
+
+const metricsPage = "../../METRICS.md"
+
+func TestPage(t *testing.T) {
+	if *update {
+		if err := os.WriteFile(metricsPage, []byte(markdown()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written, err := os.ReadFile(metricsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(written), markdown()); diff != "" {
+		t.Errorf("METRICS.md is not what the table says, run go generate ./internal/telemetry:\n%s", diff)
+	}
+}
+
+// markdown is the table for people, in Markdown.
+func markdown() string {
 	var b strings.Builder
 	b.WriteString(pageHead)
-	for _, g := range Table() {
+	for _, g := range telemetry.Table() {
 		fmt.Fprintf(&b, "\n## %s\n\n| Metric | Kind | Labels | What it tells |\n|---|---|---|---|\n", g.Title)
 		for i := range g.Metrics {
 			m := &g.Metrics[i]
