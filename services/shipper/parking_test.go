@@ -36,8 +36,7 @@ func isParked(s running) bool {
 
 // However often it was parked with a backlog, it goes on, and nothing of that backlog is
 // taken for what kills those who take it.
-func TestParksAgainAndAgain(t *testing.T) {
-	t.Parallel()
+func TestParksAgainAndAgain(t *testing.T) { // not beside others: it parks as often as the server gives back what was released
 	const parks = 8
 	c := collect(t, splunk.Options{})
 	c.SetFault(forbidden)
