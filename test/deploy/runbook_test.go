@@ -12,9 +12,6 @@ import (
 // What the runbook says to type can be typed.
 func TestRunbookCommands(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds drainline")
-	}
 	program := filepath.Join(t.TempDir(), "drainline")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/drainline/drainline/services/cmd/drainline")
 	if out, err := build.CombinedOutput(); err != nil {

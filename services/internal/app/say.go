@@ -7,6 +7,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/bus"
+	"github.com/drainline/drainline/services/internal/display"
 	"github.com/drainline/drainline/services/internal/topology"
 )
 
@@ -34,20 +35,7 @@ func (p *Process) SayStreams(ctx context.Context, c *bus.Conn) error {
 		return err
 	}
 	for _, h := range holdings {
-		p.Say("stream", fmt.Sprintf("%s holds %d messages, %s of %s", h.Name, h.Messages, size(h.Bytes), size(uint64(h.MaxBytes))))
+		p.Say("stream", fmt.Sprintf("%s holds %d messages, %s of %s", h.Name, h.Messages, display.Bytes(int64(h.Bytes)), display.Bytes(h.MaxBytes)))
 	}
 	return nil
-}
-
-// size is a number of bytes in the unit people read it in.
-func size(n uint64) string {
-	const kilo, mega, giga = 1e3, 1e6, 1e9
-	switch f := float64(n); {
-	case n >= giga:
-		return fmt.Sprintf("%.1f GB", f/giga)
-	case n >= mega:
-		return fmt.Sprintf("%.1f MB", f/mega)
-	default:
-		return fmt.Sprintf("%.1f kB", f/kilo)
-	}
 }

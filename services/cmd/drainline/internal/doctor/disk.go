@@ -6,6 +6,7 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/services/internal/checkup"
+	"github.com/drainline/drainline/services/internal/display"
 	"github.com/drainline/drainline/services/internal/natsd"
 	"github.com/drainline/drainline/services/internal/topology"
 )
@@ -13,7 +14,6 @@ import (
 const (
 	// slowSync is a disk that holds up senders: a block waits for two writes a hop.
 	slowSync = 20 * time.Millisecond
-	megabyte = 1e6
 )
 
 // disks are those that Drainline itself writes to.
@@ -52,14 +52,14 @@ func disk(dir, key string, bound int64, wanted func(room int64) int64) Section {
 		return s
 	case room.Free < room.Floor:
 		s.Findings = append(s.Findings, failed("space",
-			fmt.Sprintf("%s are free, and nothing is taken in below %s", size(room.Free), size(room.Floor)), move))
+			fmt.Sprintf("%s are free, and nothing is taken in below %s", display.Bytes(room.Free), display.Bytes(room.Floor)), move))
 	case wanted(room.Capacity)/(100+overhang) > room.Capacity/100:
 		s.Findings = append(s.Findings, warning("space",
-			fmt.Sprintf("%s may be used, and the streams are to hold %s", size(room.Capacity), size(wanted(room.Capacity))),
+			fmt.Sprintf("%s may be used, and the streams are to hold %s", display.Bytes(room.Capacity), display.Bytes(wanted(room.Capacity))),
 			move+", or lower the max_bytes of streams"))
 	default:
 		s.Findings = append(s.Findings, good("space", fmt.Sprintf("%s of %s are free, the streams may hold %s",
-			size(room.Free), size(room.Total), size(room.Capacity))))
+			display.Bytes(room.Free), display.Bytes(room.Total), display.Bytes(room.Capacity))))
 	}
 	took, err := natsd.SyncTime(dir)
 	var f checkup.Finding
@@ -73,11 +73,4 @@ func disk(dir, key string, bound int64, wanted func(room int64) int64) Section {
 	}
 	s.Findings = append(s.Findings, f)
 	return s
-}
-
-func size(n int64) string {
-	if n < 1000*megabyte {
-		return fmt.Sprintf("%.0f MB", float64(n)/megabyte)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/megabyte/1000)
 }

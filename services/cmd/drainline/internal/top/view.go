@@ -97,7 +97,7 @@ func (v View) titles(name int) string {
 
 func row(a *App, name int, s Style) string {
 	text := padded(display.Text(a.Name), name) + " " +
-		fmt.Sprintf(numbers, amount(a.In), bytes(a.Bytes), amount(a.Out), amount(a.Filtered), count(float64(a.Dead+a.Dropped)), count(float64(a.Lost)), lag(a.Lag))
+		fmt.Sprintf(numbers, amount(a.In), display.Bytes(int64(a.Bytes)), amount(a.Out), amount(a.Filtered), count(float64(a.Dead+a.Dropped)), count(float64(a.Lost)), lag(a.Lag))
 	if a.Failing > 0 {
 		return s.bad.Render(text)
 	}
@@ -125,7 +125,7 @@ func (v View) head(f *Frame) []string {
 	lines := []string{
 		s.strong.Render("drainline top") + "  " + f.At.Format(time.TimeOnly) + "  " + ready + versions,
 		fmt.Sprintf("in %s/s %s/s  out %s/s  filt %s/s  dead %s  dropped %s  lost %s  lag %s",
-			amount(t.In), bytes(t.Bytes), amount(t.Out), amount(t.Filtered), count(float64(t.Dead)), count(float64(t.Dropped)), count(float64(t.Lost)), lag(t.Lag)),
+			amount(t.In), display.Bytes(int64(t.Bytes)), amount(t.Out), amount(t.Filtered), count(float64(t.Dead)), count(float64(t.Dropped)), count(float64(t.Lost)), lag(t.Lag)),
 	}
 	if f.Unread != "" {
 		lines = append(lines, s.bad.Render(display.Text(f.Unread)))
@@ -182,9 +182,9 @@ func stream(t *Stream) string {
 	if t.Messages == 1 {
 		what = "message"
 	}
-	text := fmt.Sprintf("≡ %s  %s %s  %s", t.Name, count(float64(t.Messages)), what, bytes(float64(t.Bytes)))
+	text := fmt.Sprintf("≡ %s  %s %s  %s", t.Name, count(float64(t.Messages)), what, display.Bytes(int64(t.Bytes)))
 	if t.MaxBytes > 0 {
-		text += fmt.Sprintf(" of %s (%.0f %%)", bytes(float64(t.MaxBytes)), 100*float64(t.Bytes)/float64(t.MaxBytes))
+		text += fmt.Sprintf(" of %s (%.0f %%)", display.Bytes(t.MaxBytes), 100*float64(t.Bytes)/float64(t.MaxBytes))
 	}
 	if t.Messages > 0 {
 		text += "  oldest " + age(t.Oldest)
@@ -217,21 +217,6 @@ func amount(n float64) string {
 		return fmt.Sprintf("%.1fM", n/million)
 	default:
 		return fmt.Sprintf("%.1fG", n/billion)
-	}
-}
-
-// bytes is a number of them with its unit, in nine characters at most.
-func bytes(n float64) string {
-	const kilo, mega, giga = 1e3, 1e6, 1e9
-	switch {
-	case n < kilo:
-		return fmt.Sprintf("%.0f B", n)
-	case n < mega:
-		return fmt.Sprintf("%.1f kB", n/kilo)
-	case n < giga:
-		return fmt.Sprintf("%.1f MB", n/mega)
-	default:
-		return fmt.Sprintf("%.1f GB", n/giga)
 	}
 }
 
