@@ -90,7 +90,7 @@ func baseURL(u *url.URL, path string) string {
 // natsURLs is one NATS server or several of a cluster, with commas between
 // them. A user in the URL would be printed by whoever prints the URL.
 func natsURLs() kind {
-	const rule = "nats://, tls://, ws:// or wss:// URLs with commas between them, without user (see bus.creds_file)"
+	const rule = "nats://, tls://, ws:// or wss:// URLs with commas between them, without user (see bus.creds_file and bus.nkey)"
 	return text(rule, func(s string) bool {
 		for one := range strings.SplitSeq(s, ",") {
 			if _, ok := parseURL(one, "nats", "tls", "ws", "wss"); !ok {

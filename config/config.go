@@ -32,6 +32,8 @@ type Bus struct {
 	Replicas       int           `koanf:"replicas"`
 	ConnectTimeout time.Duration `koanf:"connect_timeout"`
 	CredsFile      string        `koanf:"creds_file"`
+	NKey           Secret        `koanf:"nkey"`
+	NKeyFile       string        `koanf:"nkey_file"`
 	TLS            ClientTLS     `koanf:"tls"`
 	Raw            RawStream     `koanf:"raw"`
 	Dead           DeadStream    `koanf:"dead"`

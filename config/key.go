@@ -23,6 +23,7 @@ type key struct {
 	required bool   // in every section with a name and every entry of a list
 	ofType   string // required only where the section's `type` is this
 	restart  bool   // read at start only, with everything below it
+	reread   bool   // of a secret: who uses it reads its file again, so that a change of that needs no restart
 	place    bool   // of the machine, with everything below it: the SHA leaves it out
 }
 

@@ -33,6 +33,16 @@ var busKeys = slices.Concat(
 			doc:     "The credentials of a NATS user (a .creds file).",
 			example: "/etc/drainline/drainline.creds",
 		},
+		{
+			path: busKey, kind: secret(nkeyRule, nkeySeed.MatchString), place: true, reread: true,
+			doc:     "The nkey of a NATS user: its seed, as `drainline keys` and `nk -gen user` make one. Give this or nkey_file.",
+			example: "${NATS_NKEY}",
+		},
+		{
+			path: busKey + fileSuffix, kind: optional(filePath()), place: true,
+			doc:     "A file that holds the same. It is read again for every connection.",
+			example: "/run/secrets/nkey",
+		},
 	},
 	clientTLS("bus.tls", "How the connection to NATS is secured."),
 	[]key{

@@ -67,9 +67,10 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		b.WriteString(line)
 	}
 	file := write(t, t.TempDir(), "drainline.yaml", b.String())
-	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken", "REDACTION_KEY=0123456789abcdef"}, splunk...)
+	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken", "REDACTION_KEY=0123456789abcdef", "NATS_NKEY=" + seed}, splunk...)
 	got := load(t, config.Loader{Files: []string{file}, Environ: env})
 	want := load(t, config.Loader{Environ: append([]string{
+		"DRAINLINE_BUS__NKEY=" + seed,
 		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__SECRET=s3cret",
 		"DRAINLINE_INGEST__LOGPLEX__CREDENTIALS__TEAM_A__PREVIOUS_SECRET=0ld",
 		"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=t0ken",

@@ -23,6 +23,7 @@ func (d *draft) check() {
 			}
 		}
 	}
+	d.checkBusUser()
 	d.checkDestinations()
 	d.checkClientCAs()
 	d.checkIndexes()
@@ -105,6 +106,16 @@ func (d *draft) checkPair(cert, key string) {
 		d.add(Problem{Path: key, Rule: "is missing: cert_file and key_file go together", File: d.from[cert]})
 	case hasKey && !hasCert:
 		d.add(Problem{Path: cert, Rule: "is missing: cert_file and key_file go together", File: d.from[key]})
+	}
+}
+
+// checkBusUser wants one user at most for the connection to NATS.
+func (d *draft) checkBusUser() {
+	const creds = "bus.creds_file" //nolint:gosec // a path
+	for _, path := range []string{busKey, busKey + fileSuffix} {
+		if d.filled(creds) && d.filled(path) {
+			d.add(Problem{Path: path, Rule: "is given together with creds_file (" + d.from[creds] + "): give one of them", File: d.from[path]})
+		}
 	}
 }
 

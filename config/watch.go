@@ -135,6 +135,9 @@ func restarts(current, next *Config) []Problem {
 	}
 	var problems []Problem
 	for _, l := range next.leaves() {
+		if k, _ := find(l.path); k.reread && running[l.path+fileSuffix] != "" {
+			continue // a file of another name is told as such
+		}
 		if before := running[l.path]; needsRestart(l.path) && !reflect.DeepEqual(before, l.value) {
 			problems = append(problems, Problem{
 				Path: l.path, Value: show(l.value), Rule: "needs a restart; what runs has " + show(before),

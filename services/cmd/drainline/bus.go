@@ -21,7 +21,7 @@ func dialBus(ctx context.Context, c *config.Config) (*bus.Conn, error) {
 // dialBusAs is dialBus with the inbox of a service, which its NATS user may be bound to.
 func dialBusAs(ctx context.Context, c *config.Config, name string) (*bus.Conn, error) {
 	o := bus.Options{
-		URL: c.Bus.URL, Name: name, Names: wire.Names{Prefix: c.Bus.Prefix}, CredsFile: c.Bus.CredsFile,
+		URL: c.Bus.URL, Name: name, Names: wire.Names{Prefix: c.Bus.Prefix}, CredsFile: c.Bus.CredsFile, Seed: c.Bus.Seed,
 		ConnectTimeout: c.Bus.ConnectTimeout, Log: slog.New(slog.DiscardHandler),
 	}
 	if c.Bus.URL == "" {

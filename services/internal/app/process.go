@@ -193,7 +193,7 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 			"bus.url is not set: %s needs a NATS server, set DRAINLINE_BUS__URL (only `drainline run` has one inside)", service)}
 	}
 	o := bus.Options{
-		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile,
+		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile, Seed: c.Seed,
 		ConnectTimeout: c.ConnectTimeout, Log: p.Log, Tracer: p.Tracer, Metrics: p.Metrics,
 		Patient: service == "ingest" && p.Config.Ingest.Spool.Dir != "",
 	}

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
 	"github.com/drainline/drainline/services/internal/telemetry"
 )
@@ -56,9 +57,12 @@ type Options struct {
 	InProcess nats.InProcessConnProvider
 	// Name of the service, shown by the server, and part of its inbox subject, so
 	// that permissions can be given by service.
-	Name           string
-	Names          wire.Names
-	CredsFile      string
+	Name      string
+	Names     wire.Names
+	CredsFile string
+	// Seed returns the seed of the user's nkey, empty for none. It is asked again for every
+	// connection, so that a key can be changed; nil is none.
+	Seed           func() (config.Secret, error)
 	TLS            *tls.Config
 	ConnectTimeout time.Duration
 	// Patient has Connect return after a second although no server answers: it is
@@ -132,7 +136,15 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		c.tracer = noop.Tracer{}
 	}
 	up := make(chan struct{}, 1)
-	nc, err := nats.Connect(o.URL, c.natsOptions(o, up)...)
+	options := c.natsOptions(o, up)
+	key, err := newIdentity(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.where(o), err)
+	}
+	if key != nil {
+		options = append(options, key.options()...)
+	}
+	nc, err := nats.Connect(o.URL, options...)
 	if _, malformed := errors.AsType[*url.Error](err); malformed {
 		// The error itself may show a part of the password.
 		return nil, fmt.Errorf("%s: this is no URL: write nats://host:4222, and %%xx for special characters in a password", c.where(o))
@@ -141,6 +153,9 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		return nil, fmt.Errorf("%s: %w", c.where(o), err)
 	}
 	c.nc = nc
+	if key != nil {
+		key.conn.Store(nc)
+	}
 	if err := c.awaitServer(ctx, o, up); err != nil {
 		c.shut()
 		return nil, err
@@ -264,10 +279,13 @@ func (c *Conn) awaitServer(ctx context.Context, o Options, up <-chan struct{}) e
 func (c *Conn) unreachable(o Options) error {
 	reason := c.nc.LastError()
 	if errors.Is(reason, nats.ErrAuthorization) || errors.Is(reason, nats.ErrAuthExpired) || errors.Is(reason, nats.ErrAuthRevoked) {
-		return fmt.Errorf("%s: the NATS server refuses the credentials: correct bus.creds_file or the user in the URL: %w", c.where(o), reason)
+		return fmt.Errorf("%s: the NATS server refuses the credentials: correct bus.nkey, bus.creds_file or the user in the URL: %w", c.where(o), reason)
 	}
 	if failed := c.failed.Load(); failed != nil {
 		reason = *failed
+	}
+	if errors.Is(reason, nats.ErrNkeysNotSupported) {
+		return fmt.Errorf("%s: the NATS server knows no users with nkeys: give it some or leave out bus.nkey: %w", c.where(o), reason)
 	}
 	if reason == nil {
 		reason = context.DeadlineExceeded

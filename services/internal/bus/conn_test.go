@@ -33,7 +33,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 			"nobody, with a password", "nats://u:hunter2@" + deaf + ",u:hunter2@" + deaf,
 			"bus.url nats://***@" + deaf + ",nats://***@" + deaf + ": no NATS server answered",
 		},
-		{"wrong password", withUser(locked.url(), "u:hunter2"), "the NATS server refuses the credentials: correct bus.creds_file or the user in the URL"},
+		{"wrong password", withUser(locked.url(), "u:hunter2"), "the NATS server refuses the credentials: correct bus.nkey, bus.creds_file or the user in the URL"},
 		{"no password", locked.url(), "the NATS server refuses the credentials"},
 		{"small payloads", small.url(), "the server's max_payload is 262144 bytes, blocks need 1048576: raise max_payload in its configuration"},
 		{"no JetStream", plain.url(), "bus.url " + plain.url() + ": the server has no JetStream: enable it"},

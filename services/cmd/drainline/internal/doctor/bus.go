@@ -40,7 +40,7 @@ func examineBus(ctx context.Context, o Options) Section {
 		return s
 	case err != nil:
 		s.Findings = append(s.Findings, failed("server", err.Error(),
-			"see that the NATS server is up with JetStream, and that bus.url, bus.creds_file and bus.tls are right"))
+			"see that the NATS server is up with JetStream, and that bus.url, bus.nkey, bus.creds_file and bus.tls are right"))
 		return s
 	}
 	defer conn.Close()

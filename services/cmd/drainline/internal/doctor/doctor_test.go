@@ -240,7 +240,7 @@ func TestBusAway(t *testing.T) {
 	s := examineBus(t.Context(), Options{Config: c, Dial: func(ctx context.Context) (*bus.Conn, error) {
 		return bus.Connect(ctx, bus.Options{URL: c.Bus.URL, Name: "doctor", ConnectTimeout: 100 * time.Millisecond, Log: bustest.Log(t)})
 	}})
-	if got := said(&Report{Sections: []Section{s}}); got != "server failed: see that the NATS server is up with JetStream, and that bus.url, bus.creds_file and bus.tls are right\n" {
+	if got := said(&Report{Sections: []Section{s}}); got != "server failed: see that the NATS server is up with JetStream, and that bus.url, bus.nkey, bus.creds_file and bus.tls are right\n" {
 		t.Error(got)
 	}
 }
