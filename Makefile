@@ -25,6 +25,11 @@ build: ## build drainline and the three services into .bin/
 	@mkdir -p $(BIN)
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./services/cmd/...
 
+.PHONY: images
+images: ## build the container images drainline, drainline-ingest, drainline-transform and drainline-shipper with Docker
+	@for target in drainline ingest transform shipper; do \
+		docker build --target $$target --build-arg VERSION=$(VERSION) --tag drainline$$([ $$target = drainline ] || echo -$$target) .; done
+
 .PHONY: test
 test: ## run every test once
 	@for m in $(MODULES); do (cd $$m && go test $(FRESH) ./...); done
