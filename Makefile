@@ -112,6 +112,13 @@ $(TOOLS): tools/go.mod tools/go.sum
 	@cd tools && GOWORK=off go build -o $(BIN)/ $$(GOWORK=off go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' tool | grep '/$(@F)$$')
 	@touch $@
 
+# The same files make the same archive, whoever packs it and when.
+.PHONY: splunk
+splunk: ## pack the add-on for Splunk as .bin/TA-drainline.tgz
+	@mkdir -p $(BIN)
+	@tar -C deploy/splunk --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 -cf - TA-drainline | gzip -9n > $(BIN)/TA-drainline.tgz
+	@echo $(BIN)/TA-drainline.tgz
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf $(BIN)
