@@ -7,6 +7,9 @@ import "time"
 // Config is a whole, validated configuration. It is not changed after loading:
 // a reload makes a new one.
 type Config struct {
+	// Version is that of the files' schema, always the SchemaVersion.
+	Version int `koanf:"version"`
+
 	Include      []string               `koanf:"include"`
 	Bus          Bus                    `koanf:"bus"`
 	Ingest       Ingest                 `koanf:"ingest"`
@@ -62,6 +65,9 @@ type Embedded struct {
 	Sync     string `koanf:"sync"`
 	Listen   string `koanf:"listen"`
 	MaxBytes Bytes  `koanf:"max_bytes"`
+	// EncryptionKey encrypts what the server writes; empty is no encryption.
+	EncryptionKey     Secret `koanf:"encryption_key"`
+	EncryptionKeyFile string `koanf:"encryption_key_file"`
 }
 
 // Ingest is what the doors share.
@@ -80,6 +86,9 @@ type Ingest struct {
 type Spool struct {
 	Dir      string `koanf:"dir"`
 	MaxBytes Bytes  `koanf:"max_bytes"`
+	// EncryptionKey encrypts what the store writes; empty is no encryption.
+	EncryptionKey     Secret `koanf:"encryption_key"`
+	EncryptionKeyFile string `koanf:"encryption_key_file"`
 }
 
 // Identity is how the app of a line is found: by the words drain, path, query,

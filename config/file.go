@@ -42,6 +42,10 @@ func (l *layer) parse(content []byte, name string) {
 	if documents(content) > 1 {
 		l.add(Problem{Rule: "must hold one YAML document: what follows the second --- would not be read", File: name})
 	}
+	if !l.reads(tree[versionKey], name) {
+		return // what else is in it may mean something else
+	}
+	delete(tree, versionKey)
 	if _, scoped := tree[appsKey]; scoped {
 		l.walkScoped(tree, name)
 		return

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,6 +16,10 @@ import (
 // environment, the reference and drainline.yaml all come from it.
 var keys = slices.Concat(
 	[]key{{
+		path: versionKey, kind: schemaVersion(), def: strconv.Itoa(SchemaVersion),
+		doc: "The version of what can be set, so that an older Drainline refuses the files of a newer one. " +
+			"Each file may say its own; one that does not is of version 1.",
+	}, {
 		path: includeKey,
 		kind: listOf("a list of different file names or patterns such as drains.d/*.yaml", 0, as(isPath)),
 		doc: "Further files to read, relative to the folder of this file. Sections merge; the same key or name in two " +
@@ -128,6 +133,23 @@ func clientTLS(section, doc string) []key {
 		{
 			path: section + ".insecure_skip_verify", kind: boolean(), def: off,
 			doc: "Takes any certificate. Whoever is on the way can then read and change everything: for trials only.",
+		},
+	}
+}
+
+// encryption are the keys of encryption at rest below the section of that path.
+func encryption(section, what, name string) []key {
+	return []key{
+		{
+			path: section + ".encryption_key", kind: secret(longSecretRule, longSecret.MatchString), place: true,
+			doc: "The key with which " + what + " is encrypted on the disk, such as 32 random bytes in base64. Give this or " +
+				"encryption_key_file before the first start: a folder that was written without a key, or with another, is refused.",
+			example: "${" + strings.ToUpper(name) + "_ENCRYPTION_KEY}",
+		},
+		{
+			path: section + ".encryption_key_file", kind: optional(filePath()), place: true,
+			doc:     "A file that holds the key.",
+			example: "/run/secrets/" + name + "_encryption_key",
 		},
 	}
 }

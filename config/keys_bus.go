@@ -90,4 +90,5 @@ var busKeys = slices.Concat(
 			doc: "The most that all streams may hold. 0 leaves it at 70 % of the free disk.",
 		},
 	},
+	encryption("bus.embedded", "all that the streams hold", "bus"),
 )

@@ -43,6 +43,9 @@ var ingestKeys = slices.Concat(
 			path: "ingest.spool.max_bytes", kind: streamSize(), def: "0",
 			doc: "The most that the store may hold. 0 leaves it at 70 % of the free disk.",
 		},
+	},
+	encryption("ingest.spool", "all that the store holds", "spool"),
+	[]key{
 		{path: "ingest.identity", doc: "How the app of a line is found."},
 		{
 			path: "ingest.identity.app_from",

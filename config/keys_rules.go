@@ -26,7 +26,7 @@ const (
 var redactionKeys = []key{
 	{path: "redaction", doc: "What redactions of rules share."},
 	{
-		path: redactionKey, kind: secret("16 to 1000 visible characters without spaces", redactionSecret.MatchString),
+		path: redactionKey, kind: secret(longSecretRule, longSecret.MatchString),
 		doc: "The key of redactions with `hmac: true`. Give this or key_file. " +
 			"With another key the same values become other ones, so that old and new events cannot be correlated; offline (`drainline test`) it is always the same key.",
 		example: "${REDACTION_KEY}",

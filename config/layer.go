@@ -230,7 +230,7 @@ func (l *layer) set(path string, raw any, from string) {
 		return
 	case !l.enter(path, from):
 		return
-	case (path == includeKey || path == appsKey) && l.expand == nil:
+	case (path == versionKey || path == includeKey || path == appsKey) && l.expand == nil:
 		l.add(Problem{Path: path, Rule: "can only be given in a file", File: from})
 		return
 	}

@@ -57,6 +57,7 @@ func problems(t *testing.T, l config.Loader, dir string) []string {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	want := &config.Config{
+		Version: config.SchemaVersion,
 		Bus: config.Bus{
 			Prefix: "drainline", Replicas: 1, ConnectTimeout: 15 * time.Second,
 			TLS:      config.ClientTLS{MinVersion: "1.2"},

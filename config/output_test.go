@@ -67,7 +67,10 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		b.WriteString(line)
 	}
 	file := write(t, t.TempDir(), "drainline.yaml", b.String())
-	env := append([]string{"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken", "REDACTION_KEY=0123456789abcdef", "NATS_NKEY=" + seed}, splunk...)
+	env := append([]string{
+		"TEAM_A_SECRET=s3cret", "TEAM_A_OLD_SECRET=0ld", "WEB_TOKEN=t0ken", "REDACTION_KEY=0123456789abcdef",
+		"BUS_ENCRYPTION_KEY=0123456789abcdef", "SPOOL_ENCRYPTION_KEY=fedcba9876543210", "NATS_NKEY=" + seed,
+	}, splunk...)
 	got := load(t, config.Loader{Files: []string{file}, Environ: env})
 	want := load(t, config.Loader{Environ: append([]string{
 		"DRAINLINE_BUS__NKEY=" + seed,
@@ -76,6 +79,8 @@ func TestAnnotatedFileUncommented(t *testing.T) {
 		"DRAINLINE_INGEST__HEC__TOKENS__WEB__TOKEN=t0ken",
 		"DRAINLINE_JOINS__SHOP__PRESET=java",
 		"DRAINLINE_REDACTION__KEY=0123456789abcdef",
+		"DRAINLINE_BUS__EMBEDDED__ENCRYPTION_KEY=0123456789abcdef",
+		"DRAINLINE_INGEST__SPOOL__ENCRYPTION_KEY=fedcba9876543210",
 		"DRAINLINE_DESTINATIONS__SPLUNK__PROXY=http://proxy.example.com:3128",
 	}, splunk...)})
 	want.Drains = []config.Drain{{Token: "d.01234567-89ab-cdef-0123-456789abcdef"}}

@@ -14,8 +14,10 @@ import (
 // mask is what stands for a redacted value unless the rule says otherwise.
 const mask = "***"
 
-// redactionSecret is long enough that the key of an HMAC is not guessed.
-var redactionSecret = regexp.MustCompile(`^[!-~]{16,1000}$`)
+// longSecret is long enough that a key of that form is not guessed.
+var longSecret = regexp.MustCompile(`^[!-~]{16,1000}$`)
+
+const longSecretRule = "16 to 1000 visible characters without spaces" //nolint:gosec // what a secret looks like
 
 // redactionNames are the keys of an entry of Rule.Redact.
 var redactionNames = []string{"preset", "pattern", "with", "hmac"}

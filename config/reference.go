@@ -76,7 +76,7 @@ func (k key) referenceDoc() string {
 }
 
 func (k key) referenceEnv() string {
-	if k.path == includeKey || k.path == appsKey || isList(k.path) || inList(k.path) {
+	if k.path == versionKey || k.path == includeKey || k.path == appsKey || isList(k.path) || inList(k.path) {
 		return ""
 	}
 	return envName(k.path)

@@ -94,7 +94,7 @@ func startEmbedded(ctx context.Context, p *app.Process) (embedded app.Embedded, 
 	}
 	server, err := natsd.Start(ctx, natsd.Options{
 		Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always", Listen: c.Embedded.Listen, Socket: true,
-		MaxBytes: int64(c.Embedded.MaxBytes), Log: p.Log,
+		MaxBytes: int64(c.Embedded.MaxBytes), EncryptionKey: c.Embedded.EncryptionKey.Reveal(), Log: p.Log,
 	})
 	if err != nil {
 		return nil, nil, "", err

@@ -119,6 +119,9 @@ func (s *Server) serverOptions() (*server.Options, error) {
 		// messages; nobody who publishes waits for him.
 		NoFastProducerStall: true,
 	}
+	if s.opts.EncryptionKey != "" {
+		o.JetStreamKey, o.JetStreamCipher = s.opts.EncryptionKey, server.ChaCha
+	}
 	if !o.SyncAlways { // otherwise nothing is left for the timer to sync
 		o.SyncInterval = syncInterval
 	}

@@ -47,7 +47,10 @@ type Options struct {
 	Socket bool
 	// MaxBytes bounds Capacity; 0 leaves it to the disk.
 	MaxBytes int64
-	Log      *slog.Logger
+	// EncryptionKey encrypts what is written (XChaCha20); empty is no encryption. A
+	// directory that holds streams without it, or with another, is refused.
+	EncryptionKey string
+	Log           *slog.Logger
 
 	// MinFree is the free space in bytes below which Healthy fails. Default:
 	// 64 MiB or 2 % of the disk, whichever is more.
@@ -109,6 +112,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if s.capacity, err = dir.capacity(d, o.MaxBytes); err == nil {
+		err = dir.checkKey(o.Key, o.EncryptionKey)
+	}
+	if err == nil {
 		err = s.begin(startCtx)
 	}
 	if err != nil {

@@ -69,7 +69,8 @@ func Open(ctx context.Context, o Options) (*Spool, error) {
 	s.ordered = subjects(o.Main.Names(), o.Config.Bus.Raw.OrderedShards, wire.OrderedShard)
 	var err error
 	s.server, err = natsd.Start(ctx, natsd.Options{
-		Key: "ingest.spool", Dir: filepath.Join(c.Dir, folder), SyncAlways: true, MaxBytes: int64(c.MaxBytes), Log: s.log,
+		Key: "ingest.spool", Dir: filepath.Join(c.Dir, folder), SyncAlways: true, MaxBytes: int64(c.MaxBytes),
+		EncryptionKey: c.EncryptionKey.Reveal(), Log: s.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)

@@ -189,3 +189,30 @@ func (w writer) Write(p []byte) (int, error) {
 	w(p)
 	return len(p), nil
 }
+
+func TestSpoolIsEncrypted(t *testing.T) {
+	t.Parallel()
+	c := settings(t, "drainline", 1)
+	b := bustest.Start(t, c)
+	away := b.Connect("away")
+	away.Close()
+	c.Ingest.Spool.EncryptionKey = "0123456789abcdef"
+	s := open(t, c, away)
+	put(t, s, away.Names().RawSubject(wire.Shard(0)), wire.ID{1})
+	s.Close()
+
+	c.Ingest.Spool.EncryptionKey = ""
+	s, err := spool.Open(t.Context(), options(t, c, away))
+	if err == nil {
+		s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "is encrypted: set ingest.spool.encryption_key or encryption_key_file") {
+		t.Errorf("opened without its key: %v", err)
+	}
+
+	c.Ingest.Spool.EncryptionKey = "0123456789abcdef"
+	conn := b.Connect("ingest")
+	s = open(t, c, conn)
+	defer s.Close()
+	b.AwaitMessages(conn, conn.Names().RawStream("s0"), 1)
+}
