@@ -22,7 +22,7 @@ func write(t *testing.T, o natsd.Options) {
 	nc, js := connect(t, s)
 	createStream(t, js)
 	for i := range 20 {
-		publish(t, js, i)
+		eventually(t, "a publish", func() error { return tryPublish(t, js, i) })
 	}
 	nc.Close()
 	s.Shutdown()
@@ -66,6 +66,8 @@ func legible(t *testing.T, dir string) []string {
 func TestEncryption(t *testing.T) {
 	t.Parallel()
 	plain, encrypted := quick(t.TempDir()), quick(t.TempDir())
+	// A stream in the making looks broken, for longer than quick allows on a busy disk.
+	plain.RestartAfter, encrypted.RestartAfter = patience, patience
 	encrypted.EncryptionKey = theKey
 	write(t, plain)
 	write(t, encrypted)
