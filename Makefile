@@ -96,6 +96,7 @@ generate: $(TOOLS) ## write the generated files again
 	@cd proto && $(BIN)/buf generate
 	@cd config && go generate ./...
 	@cd services && go generate ./internal/telemetry
+	@cp deploy/grafana/{alerts.yaml,dashboard.json} deploy/helm/drainline/grafana/
 
 # Generated files are what `make generate` writes, and the bus contract breaks nothing that was released (or,
 # before the first release, that stood in the commit before).
