@@ -32,7 +32,7 @@ and changes nothing: only --send sends an event to each URL, with the sourcetype
 drainline:doctor. Exits with 1 when something has failed.`,
 		Example: `  drainline doctor --config drainline.yaml
   drainline doctor --send -o json
-  drainline doctor --as shipper --set bus.creds_file=shipper.creds`,
+  drainline doctor --as shipper --set bus.nkey_file=keys/shipper.nk`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {

@@ -26,7 +26,7 @@ everything in one process; ingest, transform and shipper run apart on a NATS ser
 	root.AddCommand(
 		runCommand(), demoCommand(),
 		ingest.Command(), transform.Command(), shipper.Command(), inspector.Command(),
-		statusCommand(), topCommand(), tapCommand(), deadCommand(), ledgerCommand(), doctorCommand(), streamsCommand(), auditCommand(),
+		statusCommand(), topCommand(), tapCommand(), deadCommand(), ledgerCommand(), doctorCommand(), streamsCommand(), keysCommand(), auditCommand(),
 		sendCommand(), testCommand(), configCommand(), drainsCommand(), completionCommand(), versionCommand(),
 	)
 	return root

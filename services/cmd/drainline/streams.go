@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drainline/drainline/config"
+	"github.com/drainline/drainline/services/cmd/drainline/internal/keys"
 	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/audit"
 	"github.com/drainline/drainline/services/internal/bus"
@@ -28,11 +29,11 @@ const (
 
 func streamsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "streams", Short: "Compare the streams on the bus with the configuration, and apply that",
+		Use: "streams", Short: "Compare the streams on the bus with the configuration, apply that, and say who may do what",
 		Example: "  drainline streams show\n  drainline streams apply --dry-run",
 		Args:    cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(streamsShowCommand(), streamsApplyCommand())
+	cmd.AddCommand(streamsShowCommand(), streamsApplyCommand(), streamsPermissionsCommand())
 	return cmd
 }
 
@@ -66,7 +67,7 @@ configuration says. What else was set on them (where they are placed, their desc
 stays. Nothing is ever deleted: what JetStream refuses to change is told, and so are
 streams that are not in the configuration any more. "drainline run" does this by itself
 for the server inside it. The NATS user needs leave to administer JetStream; services do not.`,
-		Example: "  drainline streams apply --dry-run --config drainline.yaml\n  drainline streams apply --set bus.creds_file=admin.creds",
+		Example: "  drainline streams apply --dry-run --config drainline.yaml\n  drainline streams apply --set bus.nkey_file=keys/admin.nk",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.run(cmd, func(ctx context.Context, r *streamsReport) error {
@@ -80,6 +81,35 @@ for the server inside it. The NATS user needs leave to administer JetStream; ser
 	}
 	s.add(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func streamsPermissionsCommand() *cobra.Command {
+	var flags app.Flags
+	cmd := &cobra.Command{
+		Use:   "permissions",
+		Short: "Print what the users of a NATS server need to be allowed",
+		Long: `Print the users of a NATS server with the subjects that each needs by the configuration: its
+prefix, shards, destinations, and whether a HEC token has "ack: true". It is for an account of
+the server's configuration; the users' public keys are in keys.conf, by "drainline keys". When
+one of these changes, give the server the new permissions first, then run "drainline streams
+apply", then have the services load the configuration. Secrets need not be there.`,
+		Example: "  drainline streams permissions --config drainline.yaml > users.conf",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loader, err := flags.Loader()
+			if err != nil {
+				return err
+			}
+			loader.Offline = true
+			c, err := loader.Load()
+			if err != nil {
+				return &app.UsageError{Err: err}
+			}
+			return keys.PrintUsers(cmd.OutOrStdout(), topology.Users(c))
+		},
+	}
+	flags.Add(cmd)
 	return cmd
 }
 
