@@ -32,6 +32,8 @@ import (
 	podsecurity "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
+
+	"github.com/drainline/drainline/test/internal/process"
 )
 
 const chartDir = "../../deploy/helm/drainline"
@@ -465,17 +467,6 @@ func (r *manifests) checkConfig(t *testing.T, program string) {
 	}
 }
 
-// build builds a program of ours.
-func build(t *testing.T, name string) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/drainline/drainline/services/cmd/"+name)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
 // objects are the kinds and names of all, without the release's name, in order.
 func (r *manifests) objects() []string {
 	var all []string
@@ -516,7 +507,7 @@ var byDefault = []string{
 // restricted Pod Security standard is enforced.
 func TestChart(t *testing.T) {
 	t.Parallel()
-	program := build(t, "drainline")
+	program := process.Build(t, servicesPkg+"drainline")
 	for _, c := range []struct {
 		name, values string
 		more, less   []string // than by default
