@@ -1,26 +1,52 @@
 package deploy
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/drainline/drainline/test/internal/process"
 )
 
-// What the runbook says to type can be typed.
-func TestRunbookCommands(t *testing.T) {
+// What the pages say to type can be typed.
+func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "drainline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/drainline/drainline/services/cmd/drainline")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
+	for _, page := range []string{runbookFile, "../../deploy/MIGRATE.md", "../../deploy/splunk/README.md", "../../SECURITY.md"} {
+		commands := regexp.MustCompile("(?m)(?:^|`|[|] )drainline ([a-z][^`\n#|]*)").FindAllStringSubmatch(read(t, page), -1)
+		if len(commands) == 0 {
+			t.Errorf("no command in %s", page)
+		}
+		checkCommands(t, program, commands)
 	}
-	commands := regexp.MustCompile("(?m)(?:^|`)drainline ([a-z][^`\n#|]*)").FindAllStringSubmatch(read(t, runbookFile), -1)
-	if len(commands) == 0 {
-		t.Fatalf("no command in %s", runbookFile)
+}
+
+// The configurations that the page on moving here shows are good, but for secrets.
+func TestConfigurationsOfMigrate(t *testing.T) {
+	t.Parallel()
+	program := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../../deploy/MIGRATE.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("there is none")
 	}
+	for _, block := range blocks {
+		file := filepath.Join(t.TempDir(), "drainline.yaml")
+		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), program, "config", "check", "--offline", "--config", file).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s\n%s", err, out, block[1])
+		}
+	}
+}
+
+// checkCommands looks for commands, the rest of a line each, and their flags in the program's help.
+func checkCommands(t *testing.T, program string, commands [][]string) {
+	t.Helper()
 	for _, c := range commands {
 		words := strings.Fields(c[1])
 		path, flags := words, []string(nil)

@@ -2,24 +2,21 @@ package deploy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/drainline/drainline/test/internal/port"
+	"github.com/drainline/drainline/test/internal/process"
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
@@ -267,11 +264,6 @@ func same(a, b string) bool {
 func TestAddOnReadsWhatDrainlineSends(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "drainline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/drainline/drainline/services/cmd/drainline")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	formats := []string{"text", "splunk_raw", "json"}
 	sims, destinations := map[string]*splunk.Splunk{}, ""
 	const token = "11111111-2222-3333-4444-555555555555"
@@ -288,21 +280,11 @@ func TestAddOnReadsWhatDrainlineSends(t *testing.T) {
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.CommandContext(context.WithoutCancel(t.Context()), program, "run", "--config", file)
-	run.Env = []string{"DRAINLINE_DRAIN_SECRET=secret", "HOME=" + dir}
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var said bytes.Buffer
-	run.Stderr = &said
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = run.Process.Signal(syscall.SIGTERM) // it has ended already where that fails
-		if err := run.Wait(); err != nil {
-			t.Errorf("%v\n%s", err, said.String())
-		}
-	})
-	soon(t, "drainline takes requests", func() bool {
+	run := process.Command{
+		Name: "drainline run", Env: process.Environ(t, "DRAINLINE_DRAIN_SECRET=secret"),
+		Args: []string{process.Build(t, "github.com/drainline/drainline/services/cmd/drainline"), "run", "--config", file},
+	}.Start(t)
+	process.Eventually(t, "drainline takes requests", func() bool {
 		response, err := http.Get("http://" + admin + "/readyz")
 		if err != nil {
 			return false
@@ -337,11 +319,12 @@ func TestAddOnReadsWhatDrainlineSends(t *testing.T) {
 		}
 		response.Body.Close()
 		want += v.Frames
-		soon(t, v.ID+" is delivered", func() bool {
+		process.Eventually(t, v.ID+" is delivered", func() bool {
 			return !slices.ContainsFunc(formats, func(format string) bool { return len(sims[format].Events()) < want })
 		})
 	}
 
+	run.Stop()
 	s, tagged := newSearcher(t), map[string]int{}
 	models := map[string][]string{
 		"web":    {"http_method", "url", "uri_path", "uri_query", "site", "dest", "src", "status", "action", "bytes", "response_time", "duration", "app"},
@@ -380,15 +363,4 @@ func delivered(e splunk.Event) indexed {
 		fields[name] = fmt.Sprint(value)
 	}
 	return indexed{sourcetype: e.Sourcetype, host: e.Host, raw: e.Text(), fields: fields}
-}
-
-// soon waits until ok.
-func soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	const patience = time.Minute
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
 }
