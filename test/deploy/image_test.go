@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,7 +17,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -224,7 +225,7 @@ func (b *builder) copy(i *image, c *instructions.CopyCommand) {
 const insideStage = `
 root=$1 workdir=$2 command=$3; shift 3
 for at in "$@"; do mkdir -p "$root$at"; mount --rbind "$at" "$root$at"; done
-exec chroot "$root" /bin/sh -euc "cd $workdir; $command"`
+exec /usr/sbin/chroot "$root" /bin/sh -euc "cd $workdir; $command"`
 
 func (b *builder) runInside(i *image, c *instructions.RunCommand, arguments []string) {
 	b.t.Helper()
@@ -265,7 +266,7 @@ mount --bind "$root" "$root"
 mount -o remount,bind,ro "$root"
 while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done
 shift
-exec chroot --userspec="$user" --groups= "$root" "$@"`
+exec /usr/sbin/chroot --userspec="$user" --groups= "$root" "$@"`
 
 // container is how an image is run. It has the network of this machine, so its ports are
 // to be set by the environment.
@@ -274,14 +275,16 @@ type container struct {
 	image   *image
 	args    []string // in place of the image's own
 	env     []string
-	mounted [][2]string // a folder of this machine, and where it is in the container
+	mounted [][2]string // a folder or file of this machine, and where it is in the container
+	user    string      // in place of the image's own
 }
 
 func (c container) start(t *testing.T) *process.Process {
 	t.Helper()
-	words := []string{"--mount", "sh", "-euc", insideContainer, "sh", c.image.root, c.image.user}
+	words := []string{"--mount", "sh", "-euc", insideContainer, "sh", c.image.root, cmp.Or(c.user, c.image.user)}
 	for _, m := range c.mounted {
 		words = append(words, m[0], m[1])
+		mountpoint(t, m[0], filepath.Join(c.image.root, m[1]))
 	}
 	args := c.args
 	if args == nil {
@@ -297,6 +300,26 @@ func (c container) start(t *testing.T) *process.Process {
 		// The engine's own PATH is that of Debian.
 		Env: slices.Concat([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, c.image.env, c.env),
 	}.Start(t)
+}
+
+// mountpoint makes what something is mounted over, as engines do.
+func mountpoint(t *testing.T, from, at string) {
+	t.Helper()
+	info, err := os.Stat(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(at); err == nil {
+		return
+	}
+	if info.IsDir() {
+		err = os.MkdirAll(at, 0o755)
+	} else if err = os.MkdirAll(filepath.Dir(at), 0o755); err == nil {
+		err = os.WriteFile(at, nil, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // files are those of an image, with the folder for data, which is the user's.
@@ -345,17 +368,17 @@ func TestImages(t *testing.T) {
 		{"shipper", "drainline-shipper", nil, []string{"9600"}, nil},
 	} {
 		i := b.build(c.name)
-		if want := slices.Concat([]string{"LICENSE", certificates, "usr/local/bin/" + c.name}, c.files); !cmp.Equal(i.files(t), want) {
-			t.Errorf("%s: %s", c.name, cmp.Diff(want, i.files(t)))
+		if want := slices.Concat([]string{"LICENSE", certificates, "usr/local/bin/" + c.name}, c.files); !gocmp.Equal(i.files(t), want) {
+			t.Errorf("%s: %s", c.name, gocmp.Diff(want, i.files(t)))
 		}
 		if i.base != "base" || b.build("base").base != "scratch" {
 			t.Errorf("%s is made of %s", c.name, i.base)
 		}
-		if !cmp.Equal(i.ports, c.ports) || i.user != imageUser {
+		if !gocmp.Equal(i.ports, c.ports) || i.user != imageUser {
 			t.Errorf("%s: ports %q, user %q", c.name, i.ports, i.user)
 		}
-		if want := append([]string{"DRAINLINE_ADMIN__LISTEN=:9600"}, c.env...); !cmp.Equal(i.env, want) {
-			t.Errorf("%s: %s", c.name, cmp.Diff(want, i.env))
+		if want := append([]string{"DRAINLINE_ADMIN__LISTEN=:9600"}, c.env...); !gocmp.Equal(i.env, want) {
+			t.Errorf("%s: %s", c.name, gocmp.Diff(want, i.env))
 		}
 		labels := map[string]string{
 			"org.opencontainers.image.title": c.title, "org.opencontainers.image.version": imageVersion, "org.opencontainers.image.licenses": "Apache-2.0",
@@ -370,13 +393,20 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s is not stamped: %s", c.name, p.Output())
 		}
 	}
-	t.Run("all in one", func(t *testing.T) { runAllInOne(t, b.build("drainline")) })
+	t.Run("all in one", func(t *testing.T) {
+		t.Parallel()
+		runAllInOne(t, b.build("drainline"))
+	})
+	t.Run("compose up", func(t *testing.T) {
+		t.Parallel()
+		composeUp(t, newReplay(t, b))
+	})
 }
 
 // runAllInOne sends lines through `docker run drainline`, all parts of which are of the image.
 func runAllInOne(t *testing.T, i *image) {
 	t.Helper()
-	if !cmp.Equal(i.volumes, []string{"/var/lib/drainline"}) {
+	if !gocmp.Equal(i.volumes, []string{"/var/lib/drainline"}) {
 		t.Fatalf("volumes %q", i.volumes)
 	}
 	logplex, admin, inspector := port.Free(t), port.Free(t), port.Free(t)
