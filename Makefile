@@ -10,11 +10,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/drainline/drainline/services/internal/app.Version=$(VERSION)
 # Go's cache of test results does not know that end-to-end tests run binaries built from other modules.
 FRESH    = $$([ "$$(basename $$m)" = test ] && echo -count=1)
-TOOLS   := $(addprefix $(BIN)/,buf gofumpt golangci-lint protoc-gen-go)
+TOOLS   := $(addprefix $(BIN)/,buf cyclonedx-gomod gofumpt golangci-lint govulncheck licenses nfpm protoc-gen-go)
+RELEASE := $(addprefix $(BIN)/,cyclonedx-gomod licenses nfpm)
 
 .PHONY: help
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## build, then see it at work: simulated Heroku logs arrive in the inspector's page
@@ -36,7 +37,7 @@ test: ## run every test once
 
 # What CI runs. The order puts the quick refusals first.
 .PHONY: check
-check: format-check lint build-alone generate-check test-examples test-race fuzz-check ## everything that has to be green before a commit
+check: format-check lint build-alone generate-check licenses test-examples test-race fuzz-check ## everything that has to be green before a commit
 	@echo "make check: all green"
 
 # The configurations that people start from do what is said of them.
@@ -92,7 +93,7 @@ build-alone:
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./...); done
 
 .PHONY: generate
-generate: $(TOOLS) ## write the generated files again
+generate: $(BIN)/buf $(BIN)/gofumpt $(BIN)/protoc-gen-go ## write the generated files again
 	@cd proto && $(BIN)/buf generate
 	@cd config && go generate ./...
 	@cd services && go generate ./internal/telemetry
@@ -102,11 +103,31 @@ generate: $(TOOLS) ## write the generated files again
 # before the first release, that stood in the commit before).
 BREAKING = $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
 .PHONY: generate-check
-generate-check: $(TOOLS)
+generate-check: $(BIN)/buf
 	@before=$$(git diff | sha256sum); $(MAKE) generate; after=$$(git diff | sha256sum); \
 		[ "$$before" = "$$after" ] || { echo "generated files are stale, commit what make generate wrote:"; git diff --stat; exit 1; }
 	@cd proto && $(BIN)/buf breaking --against '../.git#subdir=proto,ref=$(BREAKING)'
 
+.PHONY: release
+release: $(RELEASE) ## build archives, packages, checksums and bills of material into .bin/release/
+	@PATH=$(BIN):$$PATH VERSION=$(VERSION) deploy/release/build.sh $(BIN)/release
+
+# The test of a release wants them.
+.PHONY: release-tools
+release-tools: $(RELEASE)
+
+.PHONY: licenses
+licenses: $(BIN)/cyclonedx-gomod $(BIN)/licenses ## check that the licences of all that the programs are built of are allowed
+	@cd services && log=$$(GOOS=linux GOWORK=off $(BIN)/cyclonedx-gomod app -json -licenses -output $(BIN)/licenses.cdx.json -main cmd/drainline . 2>&1) || \
+		{ echo "$$log"; exit 1; }
+	@$(BIN)/licenses $(BIN)/licenses.cdx.json
+
+# It asks vuln.go.dev, so it is no part of `make check`.
+.PHONY: vulnerabilities
+vulnerabilities: $(BIN)/govulncheck ## look for known vulnerabilities in what the programs call (asks vuln.go.dev)
+	@cd services && GOWORK=off $(BIN)/govulncheck ./...
+
+$(BIN)/licenses: tools/licenses/main.go
 $(TOOLS): tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)
 	@echo "building $(@F)"
