@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drainline/drainline/proto/wire"
 )
 
 const (
@@ -16,6 +18,8 @@ const (
 	fetchBytes    = 4 << 20
 	fetchMessages = 64
 	fetchExpires  = time.Second
+	// wholeMessages are as many as fetchBytes has room for, however large they are.
+	wholeMessages = fetchBytes / wire.ServerPayload
 )
 
 // fetchLoop asks for messages as long as there is room for them. nats.go's own
@@ -70,7 +74,7 @@ func (k *Consumer) fetch(ctx context.Context, consumer *jetstream.Consumer) erro
 		defer k.holdPin(ctx, *consumer)()
 	}
 	for ctx.Err() == nil {
-		batch, err := k.ask(ctx, *consumer)
+		batch, err := k.ask(ctx, *consumer, isReplicated(info))
 		if err != nil {
 			return fmt.Errorf("fetch: %w", err)
 		}
@@ -104,10 +108,24 @@ func (k *Consumer) lookUp(ctx context.Context, consumer *jetstream.Consumer) (*j
 	return found.CachedInfo(), nil
 }
 
+// isReplicated reports whether several servers of a cluster keep what a durable has delivered.
+func isReplicated(info *jetstream.ConsumerInfo) bool {
+	return info.Cluster != nil && len(info.Cluster.Replicas) > 0
+}
+
 // ask sends one pull request.
-func (k *Consumer) ask(ctx context.Context, consumer jetstream.Consumer) (jetstream.MessageBatch, error) {
-	if k.o.Ordered {
+//
+// One that is bounded by messages and bytes ends with a note when it has its messages. A
+// server delivers those of a replicated durable only once the others know of it, but sends
+// the note at once, so that nats.go stops listening and nobody has the messages until
+// AckWait is over. So there it is bounded by messages alone, which ends without a note. (A
+// durable that becomes replicated is noticed by that very error.)
+func (k *Consumer) ask(ctx context.Context, consumer jetstream.Consumer, replicated bool) (jetstream.MessageBatch, error) {
+	switch {
+	case k.o.Ordered:
 		return k.askPinned(ctx, consumer)
+	case replicated:
+		return consumer.Fetch(wholeMessages, jetstream.FetchMaxWait(fetchExpires)) //nolint:wrapcheck // by the caller
 	}
 	return consumer.Fetch(fetchMessages, jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchMaxWait(fetchExpires)) //nolint:wrapcheck // by the caller
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/drainline/drainline/proto/wire"
 )
 
 const (
@@ -23,10 +21,6 @@ const (
 	// nothing before it pins another.
 	PinnedTTL = 5 * time.Second
 
-	// orderedMessages are as many as fetchBytes has room for, however large they are:
-	// a fetch that JetStream ends because the next message is too large for what is
-	// left would move that message behind others that wait for redelivery.
-	orderedMessages = fetchBytes / wire.ServerPayload
 	// handOver bounds the giving up of a pin.
 	handOver = time.Second
 
@@ -88,7 +82,9 @@ func (k *Consumer) askPinned(ctx context.Context, consumer jetstream.Consumer) (
 		return nil, err
 	}
 	k.pin.asks()
-	return consumer.Fetch(orderedMessages, jetstream.FetchMaxWait(fetchExpires), jetstream.FetchPriorityGroup(PinnedGroup)) //nolint:wrapcheck // by the caller
+	// A fetch that JetStream ends because the next message is too large for what is left
+	// would move that message behind others that wait for redelivery.
+	return consumer.Fetch(wholeMessages, jetstream.FetchMaxWait(fetchExpires), jetstream.FetchPriorityGroup(PinnedGroup)) //nolint:wrapcheck // by the caller
 }
 
 // awaitPin waits while the durable is pinned to another. A pull request that waits
