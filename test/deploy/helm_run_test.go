@@ -68,6 +68,9 @@ func (m *machine) start(r *manifests, name string) *process.Process {
 		args = append(args, move.Replace(arg))
 	}
 	env := []string{}
+	for _, e := range c.Env {
+		env = append(env, e.Name+"="+e.Value)
+	}
 	for _, port := range c.Ports {
 		at := m.free(component + " " + port.Name)
 		env = append(env, map[string]string{

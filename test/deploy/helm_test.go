@@ -618,6 +618,14 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 			[]string{"logplex 80", "hec 81", "admin 9600"},
 		},
 		{
+			"the port of admin, whatever the image's environment says", `config: {admin: {listen: ":82"}}`,
+			func(r *manifests) any {
+				c := r.pods()["shop-drainline-shipper"].Spec.Containers[0]
+				return []string{c.Env[0].Name + "=" + c.Env[0].Value, fmt.Sprint(c.Ports[0].ContainerPort)}
+			},
+			[]string{"DRAINLINE_ADMIN__LISTEN=:82", "82"},
+		},
+		{
 			"no token, no HEC", ``,
 			func(r *manifests) any { return ports(r.pods()["shop-drainline-ingest"]) },
 			[]string{"logplex 8080", "admin 9600"},
@@ -672,6 +680,11 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 				return paths
 			},
 			[]string{"/in logplex", "/services/collector hec"},
+		},
+		{
+			"as much as a door takes", `ingress: {enabled: true, host: h.example}`,
+			func(r *manifests) any { return ingress(r).Annotations["nginx.ingress.kubernetes.io/proxy-body-size"] },
+			"8m",
 		},
 		{
 			"nginx", `ingress: {enabled: true, host: h.example, tlsSecret: logs, annotations: {nginx.ingress.kubernetes.io/proxy-body-size: 16m}}`,

@@ -46,6 +46,14 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* What is in the environment counts before what is in the configuration, also what images bring. */}}
+{{- define "drainline.env" -}}
+- {name: DRAINLINE_ADMIN__LISTEN, value: {{ .Values.config.admin.listen | quote }}}
+{{- with .Values.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "drainline.mounts" -}}
 - {name: config, mountPath: /etc/drainline, readOnly: true}
 - {name: secrets, mountPath: /run/secrets/drainline, readOnly: true}
