@@ -55,6 +55,10 @@ test-race:
 bench: ## measure the whole pipeline: player -> drainline run -> Splunk simulator
 	@cd test && go run ./bench
 
+.PHONY: scale-out
+scale-out: ## load services on a NATS cluster while instances come and go; prints that nothing is lost
+	@cd test && go run ./bench -measure scaleout
+
 .PHONY: bench-go
 bench-go: ## run the packages' own benchmarks
 	@for m in $(MODULES); do (cd $$m && go test -run '^$$' -bench . -benchmem ./...); done

@@ -68,29 +68,47 @@ func (b *bus) await(ctx context.Context, path string, wanted func(answer []byte)
 
 // awaitEmpty waits until a stream holds nothing.
 func (b *bus) awaitEmpty(ctx context.Context, stream string) error {
-	return b.await(ctx, "/jsz?streams=true", func(answer []byte) (bool, error) {
-		var jetstream struct {
-			Accounts []struct {
-				Streams []struct {
-					Name  string `json:"name"`
-					State struct {
-						Messages uint64 `json:"messages"`
-					} `json:"state"`
-				} `json:"stream_detail"`
-			} `json:"account_details"`
-		}
-		if err := json.Unmarshal(answer, &jetstream); err != nil {
+	return b.await(ctx, streamsPath, func(answer []byte) (bool, error) {
+		streams, err := parseStreams(answer)
+		if err != nil {
 			return false, err
 		}
-		for _, account := range jetstream.Accounts {
-			for _, s := range account.Streams {
-				if s.Name == stream {
-					return s.State.Messages == 0, nil
-				}
-			}
+		state, ok := streams[stream]
+		if !ok {
+			return false, fmt.Errorf("no stream %s", stream)
 		}
-		return false, fmt.Errorf("no stream %s", stream)
+		return state.Messages == 0, nil
 	})
+}
+
+// streamsPath is where a NATS server's monitoring tells what streams hold.
+const streamsPath = "/jsz?streams=true"
+
+// streamState is what a stream holds.
+type streamState struct {
+	Messages uint64    `json:"messages"`
+	First    time.Time `json:"first_ts"`
+}
+
+func parseStreams(answer []byte) (map[string]streamState, error) {
+	var jetstream struct {
+		Accounts []struct {
+			Streams []struct {
+				Name  string      `json:"name"`
+				State streamState `json:"state"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if err := json.Unmarshal(answer, &jetstream); err != nil {
+		return nil, err
+	}
+	streams := map[string]streamState{}
+	for _, account := range jetstream.Accounts {
+		for _, s := range account.Streams {
+			streams[s.Name] = s.State
+		}
+	}
+	return streams, nil
 }
 
 // fill stores events in a folder as ingest and transform make them of the player's

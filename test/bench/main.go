@@ -7,6 +7,9 @@
 //     simulator (decode, encode, gzip, HTTP).
 //   - scaling: the same with several shippers, and a simulator that takes its time to
 //     answer.
+//   - scaleout: some of each service on the cluster of deploy/nats are loaded while
+//     instances come and go. It prints a line a second, and in the end whether anything
+//     was lost.
 //
 // Give -drainline several binaries to compare them: they take turns within each
 // round, so that a machine that slows down slows them all.
@@ -45,6 +48,9 @@ type options struct {
 	delay    time.Duration
 	scale    float64
 	pprof    string
+
+	instances int
+	load      time.Duration
 }
 
 // programs are those beside the measured ones.
@@ -61,16 +67,18 @@ func main() {
 			return nil
 		}
 	}
-	flag.StringVar(&o.measured, "measure", "pipeline", "`what` is measured: pipeline, shipper or scaling")
+	flag.StringVar(&o.measured, "measure", "pipeline", "`what` is measured: pipeline, shipper, scaling or scaleout")
 	flag.Func("drainline", "a drainline `binary`; repeat it to compare (default: built from this tree)", repeated(&o.binaries))
 	flag.Func("set", "a setting `key=value` for the measured processes; repeat it for more", repeated(&o.settings))
 	frames := flag.String("frames", "1,20,200", "pipeline: frames a request, a list")
 	shippers := flag.String("shippers", "1,2,4", "scaling: how many shippers, a list")
 	flag.IntVar(&o.runs, "runs", 3, "rounds; the median is printed")
-	flag.IntVar(&o.drains, "drains", 64, "pipeline and shipper: drains that send at once")
-	flag.Float64Var(&o.rate, "rate", 2000, "pipeline: messages a second in the phase that measures latency")
+	flag.IntVar(&o.drains, "drains", 64, "pipeline, shipper and scaleout: drains that send at once")
+	flag.Float64Var(&o.rate, "rate", 2000, "pipeline: messages a second in the phase that measures latency; scaleout: in all")
 	flag.DurationVar(&o.steady, "steady", 5*time.Second, "pipeline: how long that phase lasts; scaling: how long is measured")
 	flag.DurationVar(&o.delay, "delay", 50*time.Millisecond, "scaling: how long the simulator takes to answer")
+	flag.IntVar(&o.instances, "instances", 2, "scaleout: how many of each service there are at first")
+	flag.DurationVar(&o.load, "for", time.Minute, "scaleout: how long it is loaded; instances come after a third, and go after two")
 	flag.Float64Var(&o.scale, "scale", 1, "factor on the number of messages")
 	flag.StringVar(&o.pprof, "cpuprofile", "", "pipeline and shipper: write CPU profiles of the first round to files of this `prefix`")
 	flag.Parse()
@@ -131,16 +139,28 @@ func (o *options) scaled(count int64) int64 { return int64(float64(count) * o.sc
 
 func (o *options) run(ctx context.Context) error {
 	measure, known := map[string]func(context.Context, programs) error{
-		"pipeline": o.measurePipeline, "shipper": o.measureShipper, "scaling": o.measureScaling,
+		"pipeline": o.measurePipeline, "shipper": o.measureShipper, "scaling": o.measureScaling, "scaleout": o.measureScaleOut,
 	}[o.measured]
 	if !known {
-		return fmt.Errorf("-measure %s: want pipeline, shipper or scaling", o.measured)
+		return fmt.Errorf("-measure %s: want pipeline, shipper, scaling or scaleout", o.measured)
 	}
 	dir, err := os.MkdirTemp("", "drainline-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	p, err := buildPrograms(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if len(o.binaries) == 0 {
+		o.binaries = []string{p.drainline}
+	}
+	return measure(ctx, p)
+}
+
+// buildPrograms builds into a folder, in which the programs are to store what they do.
+func buildPrograms(ctx context.Context, dir string) (programs, error) {
 	p := programs{
 		drainline: filepath.Join(dir, "drainline"), simulator: filepath.Join(dir, "splunk-sim"),
 		nats: filepath.Join(dir, "nats-server"), dir: filepath.Join(dir, "data"),
@@ -151,13 +171,10 @@ func (o *options) run(ctx context.Context) error {
 		{p.nats, "github.com/nats-io/nats-server/v2"},
 	} {
 		if err := build(ctx, b.out, b.pkg); err != nil {
-			return err
+			return p, err
 		}
 	}
-	if len(o.binaries) == 0 {
-		o.binaries = []string{p.drainline}
-	}
-	return measure(ctx, p)
+	return p, nil
 }
 
 // build leaves the toolchain's own words on stderr.
