@@ -1,0 +1,144 @@
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drainline/drainline/test/internal/port"
+	"github.com/drainline/drainline/test/internal/process"
+)
+
+const herokuFolder = "../../deploy/heroku"
+
+// herokuApp is what matters of an app.json.
+type herokuApp struct {
+	Env map[string]struct {
+		Description string `json:"description"`
+		Value       string `json:"value"`
+		Required    *bool  `json:"required"`
+		Generator   string `json:"generator"`
+	} `json:"env"`
+	Formation map[string]struct {
+		Quantity int `json:"quantity"`
+	} `json:"formation"`
+	Buildpacks []struct {
+		URL string `json:"url"`
+	} `json:"buildpacks"`
+}
+
+func readHerokuApp(t *testing.T) herokuApp {
+	t.Helper()
+	var app herokuApp
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(herokuFolder, "app.json"))), &app); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// slug is the app as the Go buildpack leaves it: the branch that the page makes, with the
+// program that go.mod names installed in bin/.
+func slug(t *testing.T, app *herokuApp) string {
+	t.Helper()
+	dir := t.TempDir()
+	mustRun(t, "sh", "-euc", `
+		chmod 755 "$1"
+		cp -r ../../go.work ../../go.work.sum ../../proto ../../config ../../services ../../test "$1"
+		cp ../../deploy/heroku/go.mod ../../deploy/heroku/Procfile ../../deploy/heroku/app.json ../../deploy/heroku/drainline.yaml "$1"`, "sh", dir)
+	spec := regexp.MustCompile(`(?m)^// \+heroku install (\S+)$`).FindStringSubmatch(read(t, filepath.Join(dir, "go.mod")))
+	if spec == nil {
+		t.Fatal("go.mod does not say what to install")
+	}
+	install := exec.CommandContext(t.Context(), "go", "install", "-v", "-tags", "heroku", "-ldflags", "-X "+app.Env["GO_LINKER_SYMBOL"].Value+"=0123abcd", spec[1])
+	install.Dir = dir
+	// Without the folder's name in it, what was compiled for one test serves the next.
+	install.Env = append(os.Environ(), "GOBIN="+filepath.Join(dir, "bin"), "GOFLAGS=-trimpath", "GOTOOLCHAIN=local")
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
+}
+
+func mustRun(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v\n%s", args, err, out)
+	}
+}
+
+// Ingest runs as a dyno's web process: config vars and PORT, the configuration and the
+// authority of the branch, no file that it may write, and NATS elsewhere, that knows its key.
+func TestHeroku(t *testing.T) {
+	t.Parallel()
+	app := readHerokuApp(t)
+	web := regexp.MustCompile(`(?m)^web: (.+)$`).FindStringSubmatch(read(t, filepath.Join(herokuFolder, "Procfile")))
+	if web == nil || app.Formation["web"].Quantity < 2 || len(app.Buildpacks) != 1 || app.Buildpacks[0].URL != "heroku/go" {
+		t.Fatalf("Procfile %q, app.json %+v", web, app)
+	}
+	dir, work := slug(t, &app), t.TempDir()
+	drainline := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
+	nats := process.Build(t, "github.com/nats-io/nats-server/v2")
+	mustRun(t, drainline, "keys", filepath.Join(work, "keys"), "--certificates")
+	mustRun(t, "cp", filepath.Join(work, "keys/ca.pem"), dir)
+	mustRun(t, "cp", "../../deploy/nats/users.conf", work)
+	address := port.Free(t)
+	file := filepath.Join(work, "nats.conf")
+	content := "listen: \"" + address + "\"\njetstream {store_dir: data, max_file_store: 1TB}\n" +
+		"tls {cert_file: keys/server.pem, key_file: keys/server-key.pem}\naccounts {DRAINLINE {jetstream: enabled\n include users.conf\n}}\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := process.Command{Name: "nats-server", Args: []string{nats, "-c", file}, Env: process.Environ(t), Dir: work}.Start(t)
+	server.Line(`.* Server is ready`)
+	bus := "DRAINLINE_BUS__URL=tls://" + address
+	apply := process.Command{
+		Name: "streams apply", Args: []string{drainline, "streams", "apply"},
+		Env: process.Environ(t, bus, "DRAINLINE_BUS__TLS__CA_FILE="+dir+"/ca.pem", "DRAINLINE_BUS__NKEY_FILE="+work+"/keys/admin.nk",
+			"SPLUNK_HEC_URL=http://127.0.0.1:1", "SPLUNK_HEC_TOKEN=any"),
+	}.Start(t)
+	if code := apply.Exit(); code != 0 {
+		t.Fatalf("%d: %s", code, apply.Output())
+	}
+
+	door := port.Free(t)
+	_, number, _ := strings.Cut(door, ":")
+	vars := map[string]string{
+		"DRAINLINE_BUS__URL": "tls://" + address, "DRAINLINE_BUS__TLS__CA_FILE": "ca.pem", "DRAINLINE_INGEST__PUBLIC_URL": "https://logs.example.com",
+		"DRAINLINE_BUS__NKEY": strings.TrimSpace(read(t, filepath.Join(work, "keys/ingest.nk"))), "DRAINLINE_DRAIN_SECRET": strings.Repeat("0a", 32),
+		"PORT": number, "HOME": "/app", "PATH": "/usr/bin:/bin",
+		"DRAINLINE_ADMIN__LISTEN": port.Free(t), // a dyno has 9600 for itself
+	}
+	var env []string
+	for name, v := range app.Env {
+		if _, given := vars[name]; !given && v.Value == "" {
+			t.Errorf("app.json asks for %s, and this test does not give it", name)
+		}
+		if v.Value != "" {
+			vars[name] = v.Value
+		}
+	}
+	for name, value := range vars {
+		env = append(env, name+"="+value)
+	}
+	dyno := container{
+		name: "web", image: &image{root: t.TempDir(), user: imageUser, entrypoint: []string{"env", "-C", "/app", "bash", "-c"}},
+		args: []string{"exec " + web[1]}, env: env,
+		mounted: [][2]string{{dir, "/app"}, {"/usr", "/usr"}, {"/bin", "/bin"}, {"/lib", "/lib"}, {"/lib64", "/lib64"}},
+	}
+	mustRun(t, "chmod", "755", dyno.image.root)
+	p := dyno.start(t)
+	p.Line(`drain URL\s+https://drain:\*\*\*@logs\.example\.com/logs`)
+	mustRun(t, drainline, "send", "http://drain:"+vars["DRAINLINE_DRAIN_SECRET"]+"@"+door+"/logs/shop", "--count", "50", "--quiet")
+	// Heroku kills what has not ended after 30 s, also when the bus is away.
+	server.Stop()
+	asked := time.Now()
+	p.Stop()
+	if took := time.Since(asked); took > 30*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+}
