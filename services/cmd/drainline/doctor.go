@@ -38,8 +38,8 @@ drainline:doctor. Exits with 1 when something has failed.`,
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			if o.As != "" && !slices.Contains(doctor.Services(), o.As) {
-				return &app.UsageError{Err: fmt.Errorf("--as %s: want one of %s", o.As, strings.Join(doctor.Services(), ", "))}
+			if o.As != "" && !slices.Contains(doctor.Users(), o.As) {
+				return &app.UsageError{Err: fmt.Errorf("--as %s: want one of %s", o.As, strings.Join(doctor.Users(), ", "))}
 			}
 			loader, err := flags.Loader()
 			if err != nil {
@@ -57,7 +57,7 @@ drainline:doctor. Exits with 1 when something has failed.`,
 	}
 	flags.Add(cmd)
 	cmd.Flags().BoolVar(&o.Send, "send", false, "send a test event to each URL of each destination")
-	cmd.Flags().StringVar(&o.As, "as", "", "look at the bus with the eyes of one `service`: ingest, transform or shipper")
+	cmd.Flags().StringVar(&o.As, "as", "", "look at the bus with the eyes of one `user`: ingest, transform, shipper or operator")
 	addOutput(cmd, &output)
 	return cmd
 }

@@ -93,6 +93,7 @@ type Conn struct {
 	untold untold
 	tracer trace.Tracer
 
+	askers     askers
 	unanswered Alarm
 	unshown    atomic.Bool
 }
@@ -213,6 +214,7 @@ func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 // would otherwise look like a timeout. What repeats with every try is said once.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	text := err.Error()
+	c.askers.deny(err)
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		switch {
 		case strings.Contains(text, `"`+accountInfo+`"`), strings.Contains(text, `"`+userInfo+`"`):

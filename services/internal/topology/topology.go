@@ -62,6 +62,9 @@ const (
 // what a user may not ask, the server does not answer.
 const optionalPatience = 2 * time.Second
 
+// asAdmin is what helps who may not make or change streams.
+const asAdmin = "run `drainline streams apply` as an admin"
+
 // codeDiskReserved is JetStream's refusal to reserve more than its storage limit.
 const codeDiskReserved = 10047
 
@@ -297,7 +300,7 @@ const (
 // visit goes through the plan and returns what is left as it should not be.
 func (p Plan) visit(ctx context.Context, c *bus.Conn, do deed) (left []Difference, err error) {
 	for _, want := range p.Streams {
-		d, err := want.visitFor(ctx, c.JetStream(), do)
+		d, err := want.visitFor(ctx, c, do)
 		left = append(left, d...)
 		if err != nil {
 			return left, err
@@ -307,26 +310,33 @@ func (p Plan) visit(ctx context.Context, c *bus.Conn, do deed) (left []Differenc
 }
 
 // visitFor visits a stream for as long as may be: others wait for no optional one.
-func (want Stream) visitFor(ctx context.Context, js jetstream.JetStream, do deed) ([]Difference, error) {
+func (want Stream) visitFor(ctx context.Context, c *bus.Conn, do deed) ([]Difference, error) {
 	if !want.Optional || do != create {
-		return want.visit(ctx, js, do)
+		return want.visit(ctx, c, do)
 	}
 	short, cancel := context.WithTimeout(ctx, optionalPatience)
 	defer cancel()
-	left, err := want.visit(short, js, do)
+	left, err := want.visit(short, c, do)
 	if err == nil || ctx.Err() != nil { // which the caller has ended
 		return left, err
 	}
 	return []Difference{{Stream: want.Config.Name, Missing: true, Reason: err.Error()}}, nil
 }
 
-func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (left []Difference, err error) {
+func (want Stream) visit(ctx context.Context, c *bus.Conn, do deed) (left []Difference, err error) {
+	js := c.JetStream()
 	s, err := js.Stream(ctx, want.Config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if do == look {
 			return []Difference{{Stream: want.Config.Name, Missing: true}}, nil
 		}
-		s, err = createStream(ctx, js, want.Config)
+		err = c.Administer(ctx, apiCreate+want.Config.Name, func(ctx context.Context) error {
+			s, err = createStream(ctx, js, want.Config)
+			return err
+		})
+		if errors.Is(err, bus.ErrDenied) {
+			return nil, fmt.Errorf("stream %s is missing and may not be created by this user of NATS: %s", want.Config.Name, asAdmin)
+		}
 	}
 	if err != nil {
 		return nil, streamError(want, err)
@@ -334,7 +344,11 @@ func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (
 	have := s.CachedInfo().Config
 	left = compareStream(want.Config, have)
 	if do == settle && left != nil {
-		if s, err = js.UpdateStream(ctx, adopt(have, want.Config)); err != nil {
+		err = c.Administer(ctx, apiUpdate+want.Config.Name, func(ctx context.Context) error {
+			s, err = js.UpdateStream(ctx, adopt(have, want.Config))
+			return err //nolint:wrapcheck // by streamError
+		})
+		if err != nil {
 			return nil, streamError(want, err)
 		}
 		left = nil
@@ -342,10 +356,18 @@ func (want Stream) visit(ctx context.Context, js jetstream.JetStream, do deed) (
 	if want.Consumer == nil {
 		return left, nil
 	}
-	more, err := want.visitConsumer(ctx, s, do)
+	var more []Difference
+	err = c.Administer(ctx, apiConsumerCreate+want.Config.Name+"."+want.Consumer.Durable, func(ctx context.Context) error {
+		more, err = want.visitConsumer(ctx, s, do)
+		return err
+	})
+	if errors.Is(err, bus.ErrDenied) {
+		return left, fmt.Errorf("stream %s: consumer %s may not be created or changed by this user of NATS: %s",
+			want.Config.Name, want.Consumer.Durable, asAdmin)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return left, fmt.Errorf("stream %s: consumer %s is missing and may not be created, or the bus does not answer: "+
-			"run `drainline streams apply` as an admin: %w", want.Config.Name, want.Consumer.Durable, err)
+		return left, fmt.Errorf("stream %s: consumer %s is missing and may not be created, or the bus does not answer: %s: %w",
+			want.Config.Name, want.Consumer.Durable, asAdmin, err)
 	}
 	if err != nil {
 		return left, fmt.Errorf("stream %s: consumer %s: %w", want.Config.Name, want.Consumer.Durable, err)
@@ -404,9 +426,11 @@ func streamError(s Stream, err error) error {
 		return fmt.Errorf("stream %s: the server has no room for %d bytes: lower its max_bytes or raise the server's storage limit: %w",
 			s.Config.Name, s.Config.MaxBytes, err)
 	}
+	if errors.Is(err, bus.ErrDenied) {
+		return fmt.Errorf("stream %s may not be changed by this user of NATS: %s", s.Config.Name, asAdmin)
+	}
 	if errors.Is(err, context.DeadlineExceeded) { // so the server answers who may not ask
-		return fmt.Errorf("stream %s is missing and may not be created, or the bus does not answer: "+
-			"run `drainline streams apply` as an admin: %w", s.Config.Name, err)
+		return fmt.Errorf("stream %s is missing and may not be created, or the bus does not answer: %s: %w", s.Config.Name, asAdmin, err)
 	}
 	return fmt.Errorf("stream %s: %w", s.Config.Name, err)
 }

@@ -493,11 +493,15 @@ func TestEnsureWithoutLeaveToCreate(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second) // as services do
 	defer cancel()
+	begun := time.Now()
 	differences, err := plan.Ensure(ctx, plain)
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("a denial was waited for %v", took)
+	}
 	if err != nil || len(differences) != len(optional) {
 		t.Fatalf("%q, %v", differences, err)
 	}
-	const remedy = "is missing and may not be created, or the bus does not answer: run `drainline streams apply` as an admin"
+	const remedy = "is missing and may not be created by this user of NATS: run `drainline streams apply` as an admin"
 	for i, name := range optional {
 		if !strings.Contains(differences[i], name+" "+remedy) {
 			t.Error(differences[i])

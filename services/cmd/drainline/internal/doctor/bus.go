@@ -24,8 +24,11 @@ const (
 	comparing = 10 * time.Second
 )
 
-// Services are the words of Options.As.
+// Services are three of the words of Options.As.
 func Services() []string { return []string{"ingest", "transform", "shipper"} }
+
+// Users are the words of Options.As.
+func Users() []string { return append(Services(), bus.Operator) }
 
 func examineBus(ctx context.Context, o Options) Section {
 	s := Section{What: "bus at bus.url"}
@@ -191,13 +194,32 @@ func permissions(ctx context.Context, conn *bus.Conn, o Options, there bool) []c
 		}
 	}
 	extra(conn.TryPublish(ctx, names.AuditSubject()))
-	for _, subject := range []string{names.StatusSubject(), "$SRV.PING"} {
-		extra(conn.TrySubscribe(ctx, subject))
+	if o.As == bus.Operator {
+		commands(ctx, conn, c, note)
+	} else {
+		for _, subject := range []string{names.StatusSubject(), "$SRV.PING"} {
+			extra(conn.TrySubscribe(ctx, subject))
+		}
 	}
 	if findings == nil && tries > 0 {
 		findings = append(findings, good("permissions", fmt.Sprintf("%d subjects and consumers may be used", tries)))
 	}
 	return findings
+}
+
+// commands tries what watching and replaying take.
+func commands(ctx context.Context, conn *bus.Conn, c *config.Config, note func(error)) {
+	names := conn.Names()
+	for _, subject := range []string{names.RawSubjects(), names.EventsSubjects(), names.DeadSubjects()} {
+		note(conn.TrySubscribe(ctx, subject))
+	}
+	for _, shard := range shards(c) {
+		note(conn.TryPublish(ctx, names.RawSubject(shard)))
+	}
+	for _, d := range topology.Destinations(c) {
+		note(conn.TryPublish(ctx, names.EventsSubject(d)))
+	}
+	note(conn.TryPublish(ctx, names.LedgerSubject(time.Now(), bus.Operator, "doctor", 0)))
 }
 
 func shards(c *config.Config) []string {
