@@ -325,7 +325,15 @@ func (want Stream) visitFor(ctx context.Context, c *bus.Conn, do deed) ([]Differ
 
 func (want Stream) visit(ctx context.Context, c *bus.Conn, do deed) (left []Difference, err error) {
 	js := c.JetStream()
-	s, err := js.Stream(ctx, want.Config.Name)
+	var s jetstream.Stream
+	err = c.Administer(ctx, apiStream+want.Config.Name, func(ctx context.Context) error {
+		s, err = js.Stream(ctx, want.Config.Name)
+		return err //nolint:wrapcheck // by streamError
+	})
+	if errors.Is(err, bus.ErrDenied) {
+		return nil, fmt.Errorf("stream %s may not be looked at by this user of NATS: "+
+			"give the server what `drainline streams permissions` prints for this configuration", want.Config.Name)
+	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if do == look {
 			return []Difference{{Stream: want.Config.Name, Missing: true}}, nil
