@@ -140,6 +140,7 @@ func TestNATSCluster(t *testing.T) {
 
 // checkRefusals tries what the users of services and people could want of each other's.
 func (c *natsCluster) checkRefusals(t *testing.T) {
+	t.Helper()
 	const (
 		publish   = "publish"
 		subscribe = "subscribe"
@@ -241,6 +242,7 @@ func (c *natsCluster) mustRefuse(t *testing.T, nc *nats.Conn, user, want, subjec
 // checkDifferences starts a service and applies streams by configurations that the streams
 // are not as.
 func (c *natsCluster) checkDifferences(t *testing.T) {
+	t.Helper()
 	differs := c.command("shipper", "shipper", "--set", "bus.dead.max_age=1h", "--set", "admin.listen=127.0.0.1:0").Start(t)
 	differs.Line(`.*the bus differs from the configuration.*max_age.*`)
 	differs.Line(`admin +(http://\S+) .*`)
@@ -267,6 +269,7 @@ func (c *natsCluster) checkDifferences(t *testing.T) {
 
 // checkKill kills a node while messages come.
 func (c *natsCluster) checkKill(t *testing.T, sim *indexer, door string) {
+	t.Helper()
 	ids := filepath.Join(t.TempDir(), "accepted")
 	sender := process.Command{
 		Name: "send", Args: []string{c.drainline, "send", door, "--quiet", "--ledger", ids, "--count", "20000", "--drains", "4", "--frames", "10"},
