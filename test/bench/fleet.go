@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/exec"
 	"sync"
-	"syscall"
 )
 
 // leaving is how long an ingest that is told to stop goes on serving: until the balancer
@@ -61,10 +60,7 @@ func (f *fleet) shrink(context.Context) error {
 		first := f.running[service][0]
 		f.running[service] = f.running[service][1:]
 		f.mu.Unlock()
-		if err := first.Process.Signal(syscall.SIGTERM); err != nil {
-			return fmt.Errorf("%s: %w", service, err)
-		}
-		if err := first.Wait(); err != nil {
+		if err := end(first); err != nil {
 			return fmt.Errorf("%s did not stop well: %w", service, err)
 		}
 	}
@@ -80,6 +76,8 @@ func (f *fleet) size(service string) int {
 
 // stop ends all that run.
 func (f *fleet) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, service := range services {
 		for _, process := range f.running[service] {
 			stop(process)

@@ -78,7 +78,7 @@ func main() {
 	flag.DurationVar(&o.steady, "steady", 5*time.Second, "pipeline: how long that phase lasts; scaling: how long is measured")
 	flag.DurationVar(&o.delay, "delay", 50*time.Millisecond, "scaling: how long the simulator takes to answer")
 	flag.IntVar(&o.instances, "instances", 2, "scaleout: how many of each service there are at first")
-	flag.DurationVar(&o.load, "for", time.Minute, "scaleout: how long it is loaded; instances come after a third, and go after two")
+	flag.DurationVar(&o.load, "for", time.Minute, "scaleout: how long it is loaded at least; instances come after a third, and go after two")
 	flag.Float64Var(&o.scale, "scale", 1, "factor on the number of messages")
 	flag.StringVar(&o.pprof, "cpuprofile", "", "pipeline and shipper: write CPU profiles of the first round to files of this `prefix`")
 	flag.Parse()

@@ -232,8 +232,13 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// stop ends a process this bench has started.
-func stop(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = cmd.Wait()
+// end tells a process this bench has started to stop, and says how it went.
+func end(cmd *exec.Cmd) error {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return cmd.Wait()
 }
+
+// stop ends a process, of which nothing more is wanted.
+func stop(cmd *exec.Cmd) { _ = end(cmd) }

@@ -96,50 +96,58 @@ func (o *options) scaleOut(ctx context.Context, p programs, binary string, out i
 	return got, got.compare(in, delivered)
 }
 
-// loadWhile sends until o.load has passed, and meanwhile has instances come and go.
+// loadWhile sends for o.load, or until the instances that have to have come and gone.
 func (o *options) loadWhile(ctx context.Context, p programs, f *fleet, accepted string, w *watch) error {
-	const frames = 10
-	done := make(chan error, 1)
+	sender := exec.CommandContext(ctx, p.drainline, "send", "http://:"+secret+"@"+f.balancer.url+"/logs", "--quiet",
+		"--rate", strconv.FormatFloat(o.rate, 'f', -1, 64), "--drains", strconv.Itoa(o.drains), "--frames", "10", "--ledger", accepted)
+	sender.Stderr = os.Stderr
 	began := time.Now()
-	go func() {
-		_, err := p.send(ctx, f.balancer.url, "--for", o.load.String(), "--rate", strconv.FormatFloat(o.rate, 'f', -1, 64),
-			"--drains", strconv.Itoa(o.drains), "--frames", strconv.Itoa(frames), "--ledger", accepted)
-		done <- err
-	}()
-	changes := []struct {
-		at   time.Duration
+	if err := sender.Start(); err != nil {
+		return err
+	}
+	failed := o.comeAndGo(ctx, f, w, began)
+	if err := end(sender); err != nil {
+		return errors.Join(failed, fmt.Errorf("drainline send: %w", err))
+	}
+	return failed
+}
+
+// comeAndGo adds one of each service after a third of the time, has the first of each leave
+// after two thirds, and prints a line a second until the time is over.
+func (o *options) comeAndGo(ctx context.Context, f *fleet, w *watch, began time.Time) error {
+	steps := []struct {
 		what string
-		make func(context.Context) error
+		do   func(context.Context) error
 	}{
-		{o.load / 3, "one more of each comes", f.grow},
-		{2 * o.load / 3, "the first of each leaves", f.shrink},
+		{"one more of each comes", f.grow},
+		{"the first of each leaves", f.shrink},
+		{"", func(context.Context) error { return nil }},
 	}
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
-	due, changed := time.After(changes[0].at), make(chan error, 1)
-	for {
-		select {
-		case <-every.C:
-			if err := w.line(ctx); err != nil {
-				return err
+	done := make(chan error, 1)
+	for i, step := range steps {
+		due := time.After(time.Until(began.Add(o.load * time.Duration(i+1) / time.Duration(len(steps)))))
+		for waiting := true; waiting; {
+			select {
+			case <-every.C:
+				if err := w.line(ctx); err != nil {
+					return err
+				}
+			case <-due:
+				if step.what != "" {
+					fmt.Fprintln(w.out, step.what)
+				}
+				go func() { done <- step.do(ctx) }()
+			case err := <-done:
+				if err != nil {
+					return err
+				}
+				waiting = false
 			}
-		case <-due:
-			fmt.Fprintln(w.out, changes[0].what)
-			go func() { changed <- changes[0].make(ctx) }()
-		case err := <-changed:
-			if err != nil {
-				return err
-			}
-			if changes = changes[1:]; len(changes) > 0 {
-				due = time.After(time.Until(began.Add(changes[0].at)))
-			}
-		case err := <-done:
-			if err == nil && len(changes) > 0 {
-				err = errors.New("the load ended before all instances had come and gone: give it longer (-for)")
-			}
-			return err
 		}
 	}
+	return nil
 }
 
 // compare holds what was accepted against what the file says was delivered, by the ids of the messages.
