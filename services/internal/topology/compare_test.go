@@ -126,6 +126,38 @@ func TestApplyKeepsWhatIsNotPlanned(t *testing.T) {
 	}
 }
 
+// A copy of everything to whoever listens is noticed, and taken back.
+func TestApplyTakesBackWhatCopiesMessages(t *testing.T) {
+	t.Parallel()
+	conn, js := start(t, 1000*gib)
+	plan := topology.New(configured(), 10*gib)
+	if err := plan.Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	changed := plan.Streams[0].Config
+	changed.RePublish = &jetstream.RePublish{Source: ">", Destination: "spy.>"}
+	changed.Sources = []*jetstream.StreamSource{{Name: "theirs"}}
+	changed.SubjectTransform = &jetstream.SubjectTransformConfig{Source: ">", Destination: "other.>"}
+	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	got, err := plan.Compare(t.Context(), conn)
+	want := []topology.Difference{
+		{Stream: changed.Name, Key: "republish", Want: "not set", Got: "set"},
+		{Stream: changed.Name, Key: "sources", Want: "not set", Got: "set"},
+		{Stream: changed.Name, Key: "subject_transform", Want: "not set", Got: "set"},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if err := plan.Apply(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := plan.Compare(t.Context(), conn); err != nil || left != nil {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	conn, js := start(t, 1000*gib)

@@ -64,7 +64,19 @@ func compareStream(want, got jetstream.StreamConfig) []Difference {
 	d.compare("replicas", max(want.Replicas, 1), got.Replicas)
 	d.compare("duplicate_window", want.Duplicates, got.Duplicates)
 	d.compareFixed("allow_msg_counter", want.AllowMsgCounter, got.AllowMsgCounter, true)
+	// What would copy messages from or to elsewhere, or store them elsewhere, is never planned.
+	d.compare("republish", given(want.RePublish != nil), given(got.RePublish != nil))
+	d.compare("sources", given(len(want.Sources) > 0), given(len(got.Sources) > 0))
+	d.compare("subject_transform", given(want.SubjectTransform != nil), given(got.SubjectTransform != nil))
 	return d.found
+}
+
+// given is a word for what is set or not.
+func given(is bool) string {
+	if is {
+		return "set"
+	}
+	return "not set"
 }
 
 // adopt is a configuration with what is compared as it should be, and the rest as it is.
@@ -72,6 +84,7 @@ func adopt(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	have.Subjects, have.Retention, have.Discard, have.Storage = want.Subjects, want.Retention, want.Discard, want.Storage
 	have.MaxBytes, have.MaxMsgSize, have.MaxMsgsPerSubject, have.MaxAge = want.MaxBytes, want.MaxMsgSize, want.MaxMsgsPerSubject, want.MaxAge
 	have.Replicas, have.Duplicates, have.AllowMsgCounter = want.Replicas, want.Duplicates, want.AllowMsgCounter
+	have.RePublish, have.Sources, have.SubjectTransform = want.RePublish, want.Sources, want.SubjectTransform
 	return have
 }
 

@@ -438,7 +438,7 @@ func streamError(s Stream, err error) error {
 		return fmt.Errorf("stream %s may not be changed by this user of NATS: %s", s.Config.Name, asAdmin)
 	}
 	if errors.Is(err, context.DeadlineExceeded) { // so the server answers who may not ask
-		return fmt.Errorf("stream %s is missing and may not be created, or the bus does not answer: %s: %w", s.Config.Name, asAdmin, err)
+		return fmt.Errorf("stream %s is missing and may not be created, or the key of NATS is another user's, or the bus does not answer: %s: %w", s.Config.Name, asAdmin, err)
 	}
 	return fmt.Errorf("stream %s: %w", s.Config.Name, err)
 }
