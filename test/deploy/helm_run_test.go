@@ -60,7 +60,7 @@ func (m *machine) start(r *manifests, name string) *process.Process {
 			}
 		}
 	}
-	image := strings.TrimSuffix(c.Image, ":dev")
+	image := strings.TrimSuffix(c.Image, ":latest")
 	args := []string{process.Build(m.t, servicesPkg+map[string]string{
 		"drainline": "drainline", "drainline-ingest": "ingest", "drainline-transform": "transform", "drainline-shipper": "shipper",
 	}[image])}
@@ -172,7 +172,7 @@ func TestChartRuns(t *testing.T) {
 config:
   bus: {url: "tls://%s", replicas: 1}
   ingest: {shutdown_delay: 0s, spool: {max_bytes: 64MiB}, hec: {tokens: {web: {token_file: /run/secrets/drainline/web}}}}
-  destinations: {splunk: {urls: [%q]}}
+  destinations: {splunk: {urls: [%q], token_file: /run/secrets/drainline/splunk}}
 ingress: {enabled: true, host: logs.example.com}
 `, nats, indexer.URL))
 	m := &machine{

@@ -99,18 +99,21 @@ func (r *manifests) pods() map[string]pod {
 	return all
 }
 
+// toSplunk is the destination of values that name none: the chart brings none.
+var toSplunk = map[string]any{"splunk": map[string]any{"urls": []any{"https://splunk.example.com:8088"}, "token_file": "/run/secrets/drainline/splunk"}}
+
 // render renders the chart as `helm install shop` does, and decodes what comes out without
 // passing over anything.
 func render(t *testing.T, values string) *manifests {
 	t.Helper()
-	r, err := tryRender(t, values)
+	r, err := tryRender(t, "shop", values)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func tryRender(t *testing.T, values string) (*manifests, error) {
+func tryRender(t *testing.T, release, values string) (*manifests, error) {
 	t.Helper()
 	chart, err := loader.LoadDir(chartDir)
 	if err != nil {
@@ -120,7 +123,10 @@ func tryRender(t *testing.T, values string) (*manifests, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := util.ToRenderValues(chart, given, common.ReleaseOptions{Name: "shop", Namespace: "logs", IsInstall: true}, nil)
+	if config, _ := given["config"].(map[string]any); config == nil || config["destinations"] == nil {
+		given = loader.MergeMaps(given, map[string]any{"config": map[string]any{"destinations": toSplunk}})
+	}
+	all, err := util.ToRenderValues(chart, given, common.ReleaseOptions{Name: release, Namespace: "logs", IsInstall: true}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -518,7 +524,7 @@ func TestChart(t *testing.T) {
 			more: []string{"Deployment ingest"}, less: []string{"StatefulSet ingest"},
 		},
 		{name: "HEC", values: `config: {ingest: {hec: {tokens: {web: {token_file: /run/secrets/drainline/web}}}}}`},
-		{name: "other ports", values: `config: {ingest: {logplex: {listen: ":80"}, hec: {listen: ":81", tokens: {web: {token: x}}}}, admin: {listen: ":82"}}`},
+		{name: "other ports", values: `config: {ingest: {logplex: {listen: ":80"}, hec: {listen: ":81", tokens: {web: {token: "${WEB}"}}}}, admin: {listen: ":82"}}`},
 		{name: "nginx", values: `ingress: {enabled: true, host: logs.example.com, tlsSecret: logs}`, more: []string{"Ingress ingest"}},
 		{name: "ALB", values: `ingress: {enabled: true, host: logs.example.com, controller: alb}`, more: []string{"Ingress ingest"}},
 		{
@@ -581,7 +587,7 @@ podAnnotations: {a.example/b: c}
 config:
   bus: {prefix: logs, raw: {shards: 3, ordered_shards: 2, max_bytes: 8GiB}}
   ingest: {logplex: {credentials: {heroku: null, team_a: {secret: "${TEAM_A}", rate: {requests: 1000000}}}}}
-  destinations: {splunk: null, main: {urls: ["https://a:8088", "https://b"], token: x}, shadow: {type: discard}}
+  destinations: {main: {urls: ["https://a:8088", "https://b"], token: "${MAIN}", proxy: "http://drainline:${PASSWORD}@proxy:3128"}, shadow: {type: discard}}
   drains: [{token: d.73ea7440-270a-435a-a0ea-adf50b4e5f5a, app: checkout, join: java}]
   rules: [{name: health checks, when: 'kind == "router" && fields.path == "/healthz"', drop: true}]
 `,
@@ -613,7 +619,7 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 		want         any
 	}{
 		{
-			"ports of the doors", `config: {ingest: {logplex: {listen: "0.0.0.0:80"}, hec: {listen: "[::]:81", tokens: {web: {token: x}}}}}`,
+			"ports of the doors", `config: {ingest: {logplex: {listen: "0.0.0.0:80"}, hec: {listen: "[::]:81", tokens: {web: {token: "${WEB}"}}}}}`,
 			func(r *manifests) any { return ports(r.pods()["shop-drainline-ingest"]) },
 			[]string{"logplex 80", "hec 81", "admin 9600"},
 		},
@@ -655,23 +661,58 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 			[]string{"logs_raw_s0 transform", "logs_raw_s1 transform", "logs_raw_o0 transform"},
 		},
 		{
-			"streams that the shipper's lag is of", `{config: {destinations: {shadow: {type: discard}}}, shipper: {autoscaling: {by: lag}}}`,
+			"streams that the shipper's lag is of", `{config: {destinations: {main: {urls: ["https://a:8088"]}, shadow: {type: discard}}}, shipper: {autoscaling: {by: lag}}}`,
 			func(r *manifests) any { return triggers(r.keda["shop-drainline-shipper"]) },
-			[]string{"drainline_events_shadow shipper", "drainline_events_splunk shipper"},
+			[]string{"drainline_events_main shipper", "drainline_events_shadow shipper"},
 		},
 		{
 			"where the shipper goes to", `{networkPolicy: {egressPorts: [3128]}, config: {bus: {url: "tls://a:4333,tls://b"}, destinations:
-				{splunk: {urls: ["https://x", "http://x/services/collector", "https://x:8089/services/collector", "https://x:8089"]}}}}`,
+				{splunk: {urls: ["https://x", "http://x/services/collector", "https://x:8089/services/collector", "https://x:8089"],
+				proxy: "http://u:${PASSWORD}@proxy:3129"}}, telemetry: {traces: {otlp: "http://otel:4318"}}}}`,
 			func(r *manifests) any { return egress(r.policies["shop-drainline-shipper"]) },
-			[]string{"53", "53", "4333", "4222", "443", "80", "8089", "3128"},
+			[]string{"53", "53", "4333", "4222", "443", "80", "8089", "3129", "4318", "3128"},
 		},
 		{
 			"where the topology job goes to", `networkPolicy: {egressPorts: [3128]}`,
 			func(r *manifests) any { return egress(r.policies["shop-drainline-topology"]) },
-			[]string{"53", "53", "4222"},
+			[]string{"53", "53", "4222", "3128"},
 		},
 		{
-			"paths", `{ingress: {enabled: true, host: h.example}, config: {ingest: {logplex: {paths: [/in]}, hec: {tokens: {web: {token: x}}}}}}`,
+			"rules of the network as they are, for all", `networkPolicy: {extraEgress: [{ports: [{protocol: UDP, port: 5353}]}]}`,
+			func(r *manifests) any {
+				var also []string
+				for name, p := range r.policies {
+					also = append(also, fmt.Sprintf("%s %s %s", name, *p.Spec.Egress[1].Ports[0].Protocol, p.Spec.Egress[1].Ports[0].Port))
+				}
+				slices.Sort(also)
+				return also
+			},
+			[]string{"shop-drainline-ingest UDP 5353", "shop-drainline-shipper UDP 5353", "shop-drainline-topology UDP 5353", "shop-drainline-transform UDP 5353"},
+		},
+		{
+			"how long a stop may take", `config: {ingest: {shutdown_delay: 1m30s}}`,
+			func(r *manifests) any {
+				pods := r.pods()
+				return []int64{
+					*pods["shop-drainline-ingest"].Spec.TerminationGracePeriodSeconds, *pods["shop-drainline-shipper"].Spec.TerminationGracePeriodSeconds,
+				}
+			},
+			[]int64{140, 60},
+		},
+		{
+			"longer when it is said", `{config: {ingest: {shutdown_delay: 0}}, terminationGracePeriodSeconds: 90}`,
+			func(r *manifests) any {
+				return *r.pods()["shop-drainline-ingest"].Spec.TerminationGracePeriodSeconds
+			},
+			int64(90),
+		},
+		{
+			"nowhere but where it is said", `config: {destinations: {main: {urls: ["https://a:8088"]}}}`,
+			func(r *manifests) any { return strings.Contains(r.configs["shop-drainline"].Data["drainline.yaml"], "splunk") },
+			false,
+		},
+		{
+			"paths", `{ingress: {enabled: true, host: h.example}, config: {ingest: {logplex: {paths: [/in]}, hec: {tokens: {web: {token: "${WEB}"}}}}}}`,
 			func(r *manifests) any {
 				var paths []string
 				for _, p := range ingress(r).Spec.Rules[0].HTTP.Paths {
@@ -684,7 +725,32 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 		{
 			"as much as a door takes", `ingress: {enabled: true, host: h.example}`,
 			func(r *manifests) any { return ingress(r).Annotations["nginx.ingress.kubernetes.io/proxy-body-size"] },
-			"8m",
+			"8388608",
+		},
+		{
+			"as much as the larger door takes",
+			`{ingress: {enabled: true, host: h.example}, config: {ingest: {hec: {max_body: 16MiB, tokens: {web: {token: "${WEB}"}}}}}}`,
+			func(r *manifests) any { return ingress(r).Annotations["nginx.ingress.kubernetes.io/proxy-body-size"] },
+			"16777216",
+		},
+		{
+			"HTTP behind nginx", `ingress: {enabled: true, host: h.example}`,
+			func(r *manifests) any { return ingress(r).Annotations["nginx.ingress.kubernetes.io/backend-protocol"] },
+			"HTTP",
+		},
+		{
+			"TLS behind nginx", `{ingress: {enabled: true, host: h.example}, config: {ingest: {logplex: {tls: {cert_file: /a, key_file: /b}}}}}`,
+			func(r *manifests) any { return ingress(r).Annotations["nginx.ingress.kubernetes.io/backend-protocol"] },
+			"HTTPS",
+		},
+		{
+			"TLS behind ALB", `{ingress: {enabled: true, host: h.example, controller: alb}, config: {ingest: {logplex: {tls: {cert_file: /a, key_file: /b}},
+				hec: {tls: {cert_file: /a, key_file: /b}, tokens: {web: {token: "${WEB}"}}}}}}`,
+			func(r *manifests) any {
+				a := ingress(r).Annotations
+				return []string{a["alb.ingress.kubernetes.io/backend-protocol"], a["alb.ingress.kubernetes.io/healthcheck-protocol"]}
+			},
+			[]string{"HTTPS", "HTTPS"},
 		},
 		{
 			"nginx", `ingress: {enabled: true, host: h.example, tlsSecret: logs, annotations: {nginx.ingress.kubernetes.io/proxy-body-size: 16m}}`,
@@ -774,7 +840,7 @@ func TestChartRestartsWhatIsConfiguredOtherwise(t *testing.T) {
 		return render(t, values).deployments["shop-drainline-shipper"].Spec.Template.Annotations["checksum/config"]
 	}
 	before := checksum(``)
-	if other := checksum(`config: {destinations: {splunk: {gzip: false}}}`); other == before {
+	if other := checksum(`config: {ingest: {hold: 3s}}`); other == before {
 		t.Error("another configuration has the same checksum")
 	}
 	if other := checksum(`{networkPolicy: {enabled: false}, shipper: {autoscaling: {max: 20}}}`); other != before {
@@ -782,7 +848,34 @@ func TestChartRestartsWhatIsConfiguredOtherwise(t *testing.T) {
 	}
 }
 
-// The schema says what is wrong before anything is rendered.
+// What Kubernetes takes as a release's name is not always one of a Service.
+func TestChartNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ release, values, service, refused string }{
+		{release: "shop", service: "shop-drainline-ingest"},
+		{release: "drainline", service: "drainline-ingest"},
+		{release: "shop.v2", service: "shop-v2-drainline-ingest"},
+		{release: "2nd", refused: "begins with a digit"},
+		{release: "2nd", values: "fullnameOverride: second", service: "second-ingest"},
+	} {
+		t.Run(c.release+" "+c.values, func(t *testing.T) {
+			t.Parallel()
+			r, err := tryRender(t, c.release, c.values)
+			switch {
+			case c.refused != "":
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Errorf("%v, want %q", err, c.refused)
+				}
+			case err != nil:
+				t.Error(err)
+			case r.services[c.service] == nil:
+				t.Errorf("there is no Service %s in %v", c.service, slices.Sorted(maps.Keys(r.services)))
+			}
+		})
+	}
+}
+
+// What cannot work is refused before anything is installed, and no message tells a secret.
 func TestChartRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ values, want string }{
@@ -800,12 +893,30 @@ func TestChartRefuses(t *testing.T) {
 		{`config: {include: [rules.yaml]}`, "/config/include"},
 		{`config: {admin: {listen: "127.0.0.1:9600"}}`, "/config/admin/listen"},
 		{`config: {ingest: {spool: {dir: spool}}}`, "/config/ingest/spool/dir"},
-		{`config: {destinations: {splunk: null}}`, "/config/destinations"},
+		{`config: {destinations: {}}`, "config.destinations is empty: name where logs go to"},
 		{`env: [{HTTPS_PROXY: x}]`, "/env/0"},
+		{`nats: {monitoring: "http://nats:8222"}`, "/nats/monitoring"},
+		{`ingest: {autoscaling: {min: 3, max: 2}}`, "ingest.autoscaling.min is 3 and max 2"},
+		{`shipper: {autoscaling: {by: lag, min: 11}}`, "shipper.autoscaling.min is 11 and max 10"},
+		{`config: {ingest: {spool: {max_bytes: 9GiB}}}`, "raise ingest.spool.size (8Gi)"},
+		{`{config: {ingest: {spool: {max_bytes: 1000000000}}}, ingest: {spool: {size: 500M}}}`, "raise ingest.spool.size (500M)"},
+		{
+			`{ingress: {enabled: true, host: h}, config: {ingest: {logplex: {tls: {cert_file: /a}}, hec: {tokens: {web: {token_file: /c}}}}}}`,
+			"give it to both, or to none",
+		},
+		{`config: {bus: {nkey: hidden}}`, "config.bus.nkey is a secret"},
+		{`config: {ingest: {spool: {encryption_key: hidden}}}`, "config.ingest.spool.encryption_key is a secret"},
+		{`config: {ingest: {logplex: {credentials: {a: {secret: hidden}}}}}`, "config.ingest.logplex.credentials.a.secret is a secret"},
+		{`config: {ingest: {logplex: {credentials: {a: {previous_secret: hidden}}}}}`, "config.ingest.logplex.credentials.a.previous_secret is a secret"},
+		{`config: {ingest: {hec: {tokens: {web: {token: "${WEB}hidden"}}}}}`, "config.ingest.hec.tokens.web.token is a secret"},
+		{`config: {redaction: {key: hidden}}`, "config.redaction.key is a secret"},
+		{`config: {destinations: {main: {token: hidden}}}`, "config.destinations.main.token is a secret"},
+		{`config: {destinations: {main: {proxy: "http://u:hidden@proxy:3128"}}}`, "config.destinations.main.proxy is a secret"},
 	} {
 		t.Run(c.values, func(t *testing.T) {
 			t.Parallel()
-			if _, err := tryRender(t, c.values); err == nil || !strings.Contains(err.Error(), c.want) {
+			_, err := tryRender(t, "shop", c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hidden") {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
@@ -831,10 +942,31 @@ func TestChartMonitoring(t *testing.T) {
 // The notes after an install say where logs go.
 func TestChartNotes(t *testing.T) {
 	t.Parallel()
-	notes := render(t, `ingress: {enabled: true, host: logs.example.com}`).notes
-	for _, want := range []string{"splunk: https://splunk:8088", "heroku drains:add https://drainline:SECRET@logs.example.com/logs/my-app -a my-app", "-n logs"} {
-		if !strings.Contains(notes, want) {
-			t.Errorf("%q is missing in\n%s", want, notes)
-		}
+	const nothing = "Nothing leads here from outside"
+	for _, c := range []struct {
+		values     string
+		want, lack []string
+	}{
+		{``, []string{nothing, "splunk: https://splunk.example.com:8088"}, []string{"heroku drains:add"}},
+		{
+			`ingress: {enabled: true, host: logs.example.com}`,
+			[]string{"heroku drains:add https://drainline:SECRET@logs.example.com/logs/my-app -a my-app", "-n logs"}, []string{nothing},
+		},
+		{`ingest: {service: {type: LoadBalancer}}`, []string{"kubectl -n logs get service shop-drainline-ingest"}, []string{nothing}},
+	} {
+		t.Run(c.values, func(t *testing.T) {
+			t.Parallel()
+			notes := render(t, c.values).notes
+			for _, want := range c.want {
+				if !strings.Contains(notes, want) {
+					t.Errorf("%q is missing in\n%s", want, notes)
+				}
+			}
+			for _, lack := range c.lack {
+				if strings.Contains(notes, lack) {
+					t.Errorf("%q is in\n%s", lack, notes)
+				}
+			}
+		})
 	}
 }

@@ -43,20 +43,46 @@
 {{- end -}}
 {{- end }}
 
-{{/* The ports of what a service reaches, a port a line: NATS' servers, and the shipper's destinations. Of a URL
-     that comes from the environment nothing is known here: that takes networkPolicy.egressPorts. */}}
+{{/* The port that a URL names, or that its scheme has. */}}
+{{- define "drainline.urlPort" -}}
+{{- regexFind ":[0-9]+(/.*)?$" . | regexFind "[0-9]+" | default (ternary "80" "443" (hasPrefix "http:" .)) }}{{ "\n" -}}
+{{- end }}
+
+{{/* The ports of what a service reaches, a port a line: NATS' servers, OTLP receivers, and the shipper's
+     destinations with their proxies. Of a URL that comes from the environment nothing is known here: that takes
+     networkPolicy.egressPorts. */}}
 {{- define "drainline.egressPorts" -}}
 {{- range splitList "," .root.Values.config.bus.url -}}
 {{- regexFind ":[0-9]+/*$" . | trimAll ":/" | default "4222" }}{{ "\n" -}}
 {{- end -}}
 {{- if eq .service "shipper" -}}
 {{- range $_, $destination := .root.Values.config.destinations -}}
-{{- range dig "urls" (list) $destination -}}
-{{- regexFind ":[0-9]+(/.*)?$" . | regexFind "[0-9]+" | default (ternary "80" "443" (hasPrefix "http:" .)) }}{{ "\n" -}}
+{{- range dig "urls" (list) $destination }}{{ include "drainline.urlPort" . }}{{ end -}}
+{{- $proxy := dig "proxy" "" $destination -}}
+{{- if regexMatch ":[0-9]+/?$" $proxy }}{{ include "drainline.urlPort" $proxy }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- range $_, $signal := dig "telemetry" (dict) .root.Values.config -}}
+{{- with dig "otlp" "" $signal }}{{ include "drainline.urlPort" . }}{{ end -}}
 {{- end -}}
-{{- if ne .service "topology" -}}
 {{- range .root.Values.networkPolicy.egressPorts }}{{ . }}{{ "\n" }}{{ end -}}
-{{- end -}}
+{{- end }}
+
+{{/* How many bytes a size is, as drainline (8MiB) or Kubernetes (8Gi) has it, or 0 where it is no such size:
+     that is for them to say. */}}
+{{- define "drainline.bytes" -}}
+{{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 "T" 1000000000000 "Ti" 1099511627776 -}}
+{{- if not (kindIs "string" .) -}}
+{{- int64 . -}}
+{{- else if regexMatch "^[0-9.]+ ?([kMGT]i?|Ki)?B?$" . -}}
+{{- mulf (regexFind "^[0-9.]+" . | float64) (regexFind "[A-Za-z]*$" . | trimSuffix "B" | get $units) | int64 -}}
+{{- else }}0{{ end -}}
+{{- end }}
+
+{{/* The seconds that ingest may take to stop: it serves for shutdown_delay, and then finishes what is in hand. */}}
+{{- define "drainline.ingestGrace" -}}
+{{- $start := toDate "2006-01-02" "2000-01-01" -}}
+{{- $delay := dig "ingest" "shutdown_delay" "0s" .Values.config | toString -}}
+{{- $stopped := mustDateModify (ternary "0s" $delay (eq $delay "0")) $start -}}
+{{- max .Values.terminationGracePeriodSeconds (add 50 (sub (unixEpoch $stopped) (unixEpoch $start))) -}}
 {{- end }}

@@ -1,9 +1,11 @@
 {{/* What objects of this release are called, and how they are found. */}}
 
 {{- define "drainline.name" -}}
-{{- $name := .Release.Name -}}
+{{- $name := .Release.Name | replace "." "-" -}}
 {{- if not (contains "drainline" $name) }}{{ $name = printf "%s-drainline" $name }}{{ end -}}
-{{- .Values.fullnameOverride | default $name | trunc 40 | trimSuffix "-" -}}
+{{- $name = .Values.fullnameOverride | default $name | trunc 40 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]" $name) }}{{ fail (printf "the name %s begins with a digit, which Kubernetes refuses for a Service: give the release another, or set fullnameOverride" $name) }}{{ end -}}
+{{- $name -}}
 {{- end }}
 
 {{- define "drainline.selector" -}}
