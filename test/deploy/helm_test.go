@@ -708,7 +708,9 @@ func TestChartFollowsTheConfiguration(t *testing.T) {
 		},
 		{
 			"nowhere but where it is said", `config: {destinations: {main: {urls: ["https://a:8088"]}}}`,
-			func(r *manifests) any { return strings.Contains(r.configs["shop-drainline"].Data["drainline.yaml"], "splunk") },
+			func(r *manifests) any {
+				return strings.Contains(r.configs["shop-drainline"].Data["drainline.yaml"], "splunk")
+			},
 			false,
 		},
 		{
@@ -950,7 +952,8 @@ func TestChartNotes(t *testing.T) {
 		{``, []string{nothing, "splunk: https://splunk.example.com:8088"}, []string{"heroku drains:add"}},
 		{
 			`ingress: {enabled: true, host: logs.example.com}`,
-			[]string{"heroku drains:add https://drainline:SECRET@logs.example.com/logs/my-app -a my-app", "-n logs"}, []string{nothing},
+			[]string{"heroku drains:add https://drainline:SECRET@logs.example.com/logs/my-app -a my-app", "-n logs"},
+			[]string{nothing},
 		},
 		{`ingest: {service: {type: LoadBalancer}}`, []string{"kubectl -n logs get service shop-drainline-ingest"}, []string{nothing}},
 	} {
