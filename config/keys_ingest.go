@@ -18,7 +18,8 @@ var ingestKeys = slices.Concat(
 		{
 			path: "ingest.behind_proxy", kind: boolean(), def: off,
 			doc: "Whether a proxy or router stands before the doors. Without one the Logplex door closes its listener while the bus " +
-				"takes nothing, since a refused connection costs Logplex no try; behind one it never does, since a proxy answers 502 at once.",
+				"takes nothing, since a refused connection costs Logplex no try; behind one it never does, since a proxy answers 502 at once: " +
+				"ingest then also starts while the bus is away.",
 		},
 		{
 			path: "ingest.shutdown_delay", kind: duration(0, maxWait), def: "0s",

@@ -39,7 +39,11 @@ func start(ctx context.Context, p *app.Process) ([]app.Service, error) {
 	i.Checks(p)
 	i.Say(p)
 	if conn.Away() {
-		p.Say("bus", "is away: what comes goes to the spool")
+		meanwhile := "is away: what comes goes to the spool"
+		if i.spool == nil {
+			meanwhile = "is away: what comes is held for it, as long as ingest.hold says"
+		}
+		p.Say("bus", meanwhile)
 		return []app.Service{i}, nil
 	}
 	return []app.Service{i}, p.SayStreams(ctx, conn)

@@ -131,6 +131,38 @@ func TestStartWithoutTheBus(t *testing.T) {
 	d.settled(accepted)
 }
 
+// Behind a proxy the door opens although the bus is away: requests are answered as long as
+// that lasts, 503 after hold, and the one that is held when it comes is stored. What was
+// refused may be stored, too: Logplex' next try is known then.
+func TestStartBehindProxyWithoutTheBus(t *testing.T) {
+	t.Parallel()
+	nats, url := startNATS(t, "")
+	nats.stop()
+	ingest := service(t, "ingest", "bus.url="+url, "ingest.behind_proxy=true", "bus.connect_timeout=100ms").start(t).ready()
+	ingest.line(`bus +is away: .*`)
+	drain := ingest.drainURL(secret)
+	if got := post(t, drain, frame("early\n"), "Logplex-Frame-Id", "1"); got != http.StatusServiceUnavailable {
+		t.Errorf("answered %d without the bus", got)
+	}
+	held := make(chan int)
+	go func() {
+		defer close(held)
+		held <- post(t, drain, frame("held\n"), "Logplex-Frame-Id", "2")
+	}()
+	nats.again().line(`.* Server is ready`)
+	if got := <-held; got != http.StatusNoContent {
+		t.Errorf("answered %d when the bus came", got)
+	}
+	mustPost(t, drain, frame("early\n"), "Logplex-Frame-Id", "1")
+	s, err := lookAt(t, url).js.Stream(t.Context(), "drainline_raw_s0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != 2 {
+		t.Errorf("%d blocks are on the bus", n)
+	}
+}
+
 // An ingest with a spool that is up before the bus makes its streams when that
 // comes.
 func TestStartBeforeTheBus(t *testing.T) {

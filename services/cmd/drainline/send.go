@@ -36,7 +36,8 @@ three tries under one frame id, one request in flight a drain. Messages are buil
 samples of everything Heroku sends, or the lines of a file or of standard input ("-").
 With --token it plays a drain that the configuration lists, so that its app, join, from and
 until can be tried. It ends with what was accepted, dropped and retried, and fails when
-anything was dropped.`,
+anything was dropped or given up, or nothing got through. A connection that is refused
+is tried on for ever, as Logplex does: give --for where nobody may listen.`,
 		Example: `  drainline send http://drain:SECRET@localhost:8080/logs --rate 100 --for 30s
   drainline send URL --drains 16 --frames 20 --count 100000 --ledger accepted.txt
   drainline send URL --token d.01234567-89ab-cdef-0123-456789abcdef --file trace.txt
@@ -102,10 +103,13 @@ func (o *sendOptions) run(cmd *cobra.Command) (err error) {
 	}
 	result, err := o.play(ctx, p, cmd.ErrOrStderr())
 	report(cmd.OutOrStdout(), result)
-	if err == nil && (result.Dropped > 0 || result.Abandoned > 0) {
-		err = fmt.Errorf("%d messages were dropped and %d given up: %w", result.Dropped, result.Abandoned, result.LastFailure)
+	if err != nil {
+		return err
 	}
-	return err
+	if result.Dropped > 0 || result.Abandoned > 0 || result.Accepted == 0 && result.LastFailure != nil {
+		return fmt.Errorf("%d messages were accepted, %d dropped and %d given up: %w", result.Accepted, result.Dropped, result.Abandoned, result.LastFailure)
+	}
+	return nil
 }
 
 // play runs the player beside a progress line.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -30,5 +31,21 @@ func TestSendAsDrain(t *testing.T) {
 	}
 	if r := execute(sendCommand(), strings.NewReader(""), server.URL, "--token", "d 1"); r.code != 2 || !strings.Contains(r.err, "token: ") {
 		t.Errorf("a bad token: %d %s", r.code, r.err)
+	}
+}
+
+// A door that nobody opens has accepted nothing, although Logplex counts no try.
+func TestSendToNobody(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := execute(sendCommand(), strings.NewReader(""), "http://"+listener.Addr().String()+"/logs", "--count", "10", "--for", "1s", "--quiet")
+	if r.code == 0 || !strings.Contains(r.err, "0 messages were accepted") {
+		t.Errorf("%d %s", r.code, r.err)
 	}
 }

@@ -183,8 +183,8 @@ func (p *Process) end() {
 }
 
 // Connect reaches the bus for one service, within bus.connect_timeout, and makes
-// sure of its streams. An ingest with a spool starts also while the bus is away,
-// and makes sure of them when it comes, as all do when it comes back. Embedded is the server inside
+// sure of its streams. An ingest with a spool, or behind a proxy, starts also while the bus is
+// away, and makes sure of them when it comes, as all do when it comes back. Embedded is the server inside
 // this process and its capacity in bytes; without one, bus.url is where the bus is.
 func (p *Process) Connect(ctx context.Context, service string, embedded Embedded) (*bus.Conn, error) {
 	c := p.Config.Bus
@@ -195,7 +195,8 @@ func (p *Process) Connect(ctx context.Context, service string, embedded Embedded
 	o := bus.Options{
 		URL: c.URL, Name: service, Names: wire.Names{Prefix: c.Prefix}, CredsFile: c.CredsFile, Seed: c.Seed,
 		ConnectTimeout: c.ConnectTimeout, Log: p.Log, Tracer: p.Tracer, Metrics: p.Metrics,
-		Patient: service == "ingest" && p.Config.Ingest.Spool.Dir != "",
+		// A proxy would answer 502 for an ingest that is not there, which burns Logplex's tries.
+		Patient: service == "ingest" && embedded == nil && (p.Config.Ingest.Spool.Dir != "" || p.Config.Ingest.BehindProxy),
 	}
 	if embedded != nil {
 		o.InProcess, o.URL = embedded, ""

@@ -66,7 +66,7 @@ type Options struct {
 	TLS            *tls.Config
 	ConnectTimeout time.Duration
 	// Patient has Connect return after a second although no server answers: it is
-	// tried on, for those that have somewhere to put things meanwhile.
+	// tried on, for those that have something to do meanwhile.
 	Patient bool
 	Log     *slog.Logger
 	// Tracer makes the spans of what is published and processed; nil makes none.
