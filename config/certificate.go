@@ -11,9 +11,6 @@ import (
 // are any good is for the services to say that use them: another one may stand
 // on a machine without them.
 func (d *draft) readCertificates() {
-	if d.offline {
-		return
-	}
 	h := sha256.New()
 	for _, k := range keys {
 		if !strings.HasSuffix(parentOf(k.path), "tls") || !strings.HasSuffix(k.path, fileSuffix) {
@@ -21,7 +18,7 @@ func (d *draft) readCertificates() {
 		}
 		for _, path := range d.paths(k.path) {
 			file, _ := d.koanf.Get(path).(string)
-			if file == "" {
+			if file == "" || !d.uses(path) {
 				continue
 			}
 			d.involved.files = append(d.involved.files, file)

@@ -24,6 +24,7 @@ type environment struct {
 	values  map[string]string
 	asked   map[string]bool
 	offline bool
+	uses    func(path string) bool // of secrets
 }
 
 func newEnvironment(environ []string) environment {
@@ -39,7 +40,7 @@ func newEnvironment(environ []string) environment {
 // own name, and to a file that has put it elsewhere as ${NAME}. Offline it sets
 // nothing: shells have such names, or half of them, for reasons of their own.
 func (env environment) layer() *layer {
-	l := newLayer()
+	l := newLayer(env.uses)
 	for _, e := range established {
 		value := env.values[e.name]
 		if value == "" || env.asked[e.name] || env.offline {

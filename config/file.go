@@ -21,8 +21,8 @@ const maxFile = 8 << 20
 // readFile reads one configuration file. Its error says only that there is
 // nothing to read.
 func readFile(name string, env environment) (*layer, error) {
-	l := newLayer()
-	l.expand, l.offline = env.expand, env.offline
+	l := newLayer(env.uses)
+	l.expand = env.expand
 	content, err := readBounded(name, maxFile)
 	if err != nil {
 		return l, err

@@ -160,6 +160,14 @@ func isOfPlace(path string) bool {
 	return anyOf(path, func(k key) bool { return k.place })
 }
 
+// isSecret tells whether a value is a secret or says only where one is: its file, and the
+// credential that DRAINLINE_DRAIN_SECRET makes.
+func isSecret(path string) bool {
+	k, _ := find(strings.TrimSuffix(path, fileSuffix))
+	entry, _ := entryOf(path)
+	return k.kind.secret || entry == join(credentials, DefaultCredential)
+}
+
 // anyOf says whether something is true of the key or of a section above it.
 func anyOf(path string, is func(key) bool) bool {
 	for p := range ancestors(pattern(path)) {

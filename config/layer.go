@@ -18,9 +18,9 @@ type layer struct {
 	items    []item            // of lists, in their order
 	problems []Problem
 	// expand fills in what a string of a file takes from the environment.
-	expand  func(string) (string, error)
-	offline bool     // a placeholder stands for a secret that names a variable
-	scope   []string // the apps that a file is limited to; nil is no limit
+	expand func(string) (string, error)
+	uses   func(path string) bool // tells of a secret's path whether it is used
+	scope  []string               // the apps that a file is limited to; nil is no limit
 }
 
 // setting is the value that a layer gives to a path.
@@ -44,8 +44,8 @@ const (
 	onlyRules   = "cannot stand in a file with apps: such a file can hold rules only, for these apps"
 )
 
-func newLayer() *layer {
-	return &layer{settings: map[string]setting{}, entries: map[string]string{}}
+func newLayer(uses func(path string) bool) *layer {
+	return &layer{uses: uses, settings: map[string]setting{}, entries: map[string]string{}}
 }
 
 func (l *layer) add(p Problem) { l.problems = append(l.problems, p) }
@@ -77,7 +77,7 @@ func (l *layer) walk(path string, section map[string]any, from string) {
 // be who runs Drainline.
 func (l *layer) walkScoped(tree map[string]any, from string) {
 	l.expand = expandNone
-	apps, err := l.read(byPath[appsKey].kind, tree[appsKey])
+	apps, err := l.read(byPath[appsKey].kind, appsKey, tree[appsKey])
 	if err != nil {
 		l.add(Problem{Path: appsKey, Value: show(tree[appsKey]), Rule: err.Error(), File: from})
 	}
@@ -239,16 +239,16 @@ func (l *layer) set(path string, raw any, from string) {
 
 // readOrAdd returns nil for a value that breaks its rule, and adds the problem.
 func (l *layer) readOrAdd(k kind, path string, raw any, from string) any {
-	value, err := l.read(k, raw)
+	value, err := l.read(k, path, raw)
 	if err != nil {
 		l.add(Problem{Path: path, Value: shown(k, raw), Rule: err.Error(), File: from})
 	}
 	return value
 }
 
-func (l *layer) read(k kind, raw any) (any, error) {
-	if s, isText := raw.(string); isText && k.secret && l.offline {
-		return readOffline(k, s)
+func (l *layer) read(k kind, path string, raw any) (any, error) {
+	if s, isText := raw.(string); isText && k.secret && !l.uses(path) {
+		return l.readUnused(k, s)
 	}
 	raw, err := expandAll(raw, l.expand)
 	if err != nil {
@@ -257,8 +257,11 @@ func (l *layer) read(k kind, raw any) (any, error) {
 	return parse(k, raw)
 }
 
-// readOffline reads a secret as if no variable were set, which is the same everywhere.
-func readOffline(k kind, raw string) (any, error) {
+// readUnused reads a secret as if no variable were set, which is the same everywhere.
+func (l *layer) readUnused(k kind, raw string) (any, error) {
+	if l.expand == nil && raw != "" { // it is the environment's or a flag's own
+		return placeholder, nil
+	}
 	expanded, err := newEnvironment(nil).expand(raw)
 	if _, unset := errors.AsType[unsetError](err); unset {
 		return placeholder, nil

@@ -63,16 +63,25 @@ func isSection(t reflect.Type) bool {
 // SHA is the SHA-256 of the effective configuration in hex. It is the same on
 // every instance with the same configuration, however it was given, but for what
 // belongs to its machine: addresses to listen on, folders, credentials for the bus.
-// Secrets go into it and cannot be had from it.
-func (c *Config) SHA() string {
+// Neither are secrets in it, which not every service has, nor how they were given.
+func (c *Config) SHA() string { return c.digest(isSecret) }
+
+// digest is the SHA-256 of what is not left out.
+func (c *Config) digest(leftOut func(path string) bool) string {
 	h := sha256.New()
 	for _, l := range c.leaves() {
-		if isOfPlace(l.path) {
+		if isOfPlace(l.path) || leftOut(l.path) {
 			continue
 		}
 		fmt.Fprintf(h, "%s=%s\n", l.path, unambiguous(l.value))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// differs tells whether a running process has something to do to get from one to the other.
+func (c *Config) differs(next *Config) bool {
+	nothing := func(string) bool { return false }
+	return c.digest(nothing) != next.digest(nothing) || c.Certificates != next.Certificates
 }
 
 func unambiguous(value any) string {

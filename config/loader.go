@@ -19,13 +19,17 @@ type Loader struct {
 	Files   []string       // YAML, each with its own includes
 	Environ []string       // as os.Environ gives it
 	Flags   map[string]any // dotted path to value, a string or of the field's type
+	// Uses are the sections whose secrets and certificates are there, such as "ingest"
+	// and "bus.tls"; nil is all. A placeholder stands for every other secret that is given
+	// or required, and no file of one is read. What else is in these sections is checked
+	// as ever.
+	Uses []string
 	// Offline gives the same wherever it is checked. It needs no secrets: a placeholder
-	// stands for those that are missing, that name a variable, set or not, or that have
-	// a file of their own, which is not read, and always for a redaction key that is
-	// given, so that HMACs are the same. Neither are certificates read. SPLUNK_HEC_URL
-	// and its like do nothing: what they would give is taken for given. Everything else
-	// is checked, and an unset variable anywhere else is a problem. The SHA is none that
-	// an instance shows.
+	// stands for each that is given or required, also for a redaction key, so that HMACs
+	// are the same. Variables in secrets are not looked at, and files of secrets and
+	// certificates are not read. SPLUNK_HEC_URL and its like do nothing: what they would
+	// give is taken for given. Everything else is checked, and an unset variable anywhere
+	// else is a problem. The SHA is none that an instance shows.
 	Offline bool
 }
 
@@ -39,8 +43,8 @@ func (l Loader) Load() (*Config, error) {
 // load also tells which files took part, even when it fails.
 func (l Loader) load() (*Config, involved, error) {
 	env := newEnvironment(l.Environ)
-	env.offline = l.Offline
-	d := draft{offline: l.Offline, from: map[string]string{}, entries: map[string]string{}, koanf: koanf.New(".")}
+	env.offline, env.uses = l.Offline, l.uses
+	d := draft{offline: l.Offline, uses: l.uses, from: map[string]string{}, entries: map[string]string{}, koanf: koanf.New(".")}
 	var layers []*layer
 	for _, name := range l.Files {
 		g := readGroup(name, env)
@@ -48,15 +52,15 @@ func (l Loader) load() (*Config, involved, error) {
 		d.involved.files = append(d.involved.files, g.names...)
 		d.involved.patterns = append(d.involved.patterns, g.patterns...)
 	}
-	layers = append(layers, env.layer(), flagLayer(l.Flags))
+	layers = append(layers, env.layer(), l.flagLayer())
 
 	d.merge(layers)
 	d.check()
-	d.replaceRedactionKey()
 	d.readSecretFiles()
 	d.readCertificates()
 	d.checkSenders()
 	d.checkHMACs()
+	d.replaceUnused()
 	if err := asError(d.problems); err != nil {
 		return nil, d.involved, err
 	}
@@ -64,17 +68,26 @@ func (l Loader) load() (*Config, involved, error) {
 	return c, d.involved, err
 }
 
-func flagLayer(flags map[string]any) *layer {
-	l := newLayer()
-	for _, path := range slices.Sorted(maps.Keys(flags)) {
-		l.set(path, flags[path], "flags")
+// uses tells whether the secret or the certificate of a path is there to be read.
+func (l Loader) uses(path string) bool {
+	if l.Offline || l.Uses == nil {
+		return !l.Offline
 	}
-	return l
+	return slices.ContainsFunc(slices.Collect(ancestors(path)), func(p string) bool { return slices.Contains(l.Uses, p) })
+}
+
+func (l Loader) flagLayer() *layer {
+	flags := newLayer(l.uses)
+	for _, path := range slices.Sorted(maps.Keys(l.Flags)) {
+		flags.set(path, l.Flags[path], "flags")
+	}
+	return flags
 }
 
 // draft is a configuration in the making.
 type draft struct {
 	offline  bool
+	uses     func(path string) bool // of secrets and certificates
 	koanf    *koanf.Koanf
 	from     map[string]string // who gave a path, last
 	entries  map[string]string // things with names, and who named them first

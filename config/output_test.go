@@ -181,7 +181,6 @@ func TestSHA(t *testing.T) {
 		}
 	}
 	for name, l := range map[string]config.Loader{
-		"secret":  loader("b"),
 		"default": {Environ: []string{"DRAINLINE_INGEST__HOLD=1s"}},
 		"lists":   {Environ: []string{"DRAINLINE_INGEST__LOGPLEX__PATHS=/logs"}},
 		"nothing": {},
@@ -189,6 +188,9 @@ func TestSHA(t *testing.T) {
 		if load(t, l).SHA() == first {
 			t.Errorf("another %s makes no difference", name)
 		}
+	}
+	if load(t, loader("b")).SHA() != first {
+		t.Error("another secret makes a difference, which services without it would show")
 	}
 	place := config.Loader{Flags: map[string]any{
 		"admin.listen": "127.0.0.1:1", "ingest.logplex.listen": "127.0.0.1:2", "ingest.hec.listen": "127.0.0.1:3", "inspector.listen": "127.0.0.1:4",

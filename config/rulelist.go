@@ -98,16 +98,13 @@ func says(values map[string]any, name string) bool {
 	return given && (value == nil || !isEmpty(value))
 }
 
-// replaceRedactionKey makes HMACs the same wherever a configuration is checked offline.
-func (d *draft) replaceRedactionKey() {
-	if d.offline && d.filled(redactionKey) {
-		d.load(map[string]any{redactionKey: placeholder})
-	}
-}
-
 // checkHMACs wants a key for redactions that make values with it. It comes after
-// files of secrets are read, and stays silent when something is wrong with those.
+// files of secrets are read, and stays silent when something is wrong with those,
+// and where the key may be in an environment that is not this one.
 func (d *draft) checkHMACs() {
+	if !d.offline && !d.uses(redactionKey) {
+		return
+	}
 	secret, _ := d.koanf.Get(redactionKey).(Secret)
 	if secret != "" || slices.ContainsFunc(d.problems, func(p Problem) bool { return parentOf(p.Path) == parentOf(redactionKey) }) {
 		return

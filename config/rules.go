@@ -93,7 +93,7 @@ func (d *draft) checkSecret(path string, required bool) {
 	switch {
 	case inline && inFile:
 		d.add(Problem{Path: path, Rule: "is given together with " + lastSegment(file) + " (" + d.from[file] + "): give one of them", File: d.from[path]})
-	case required && !inline && !inFile && d.offline:
+	case required && !inline && !inFile && !d.uses(path):
 		d.load(map[string]any{path: placeholder})
 	case required && !inline && !inFile:
 		d.add(Problem{Path: path, Rule: missing(path, lastSegment(file)), File: d.namedBy(path)})

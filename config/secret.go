@@ -8,8 +8,8 @@ type Secret string
 
 const (
 	redacted = "[redacted]"
-	// placeholder stands for a secret that Loader.Offline does without. It keeps the
-	// rule of every secret but a proxy and an nkey, which nobody uses offline.
+	// placeholder stands for a secret that is not used (Loader.Uses) or not there
+	// (Loader.Offline). It keeps the rule of every secret but a proxy and an nkey.
 	placeholder = Secret("offline-placeholder")
 	// placeholderURL stands for what SPLUNK_HEC_URL would give (RFC 2606: it is nobody's).
 	placeholderURL = "https://splunk.invalid"

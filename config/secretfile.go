@@ -17,12 +17,12 @@ func (d *draft) readSecretFiles() {
 			if file == "" {
 				continue
 			}
-			d.involved.files = append(d.involved.files, file)
-			switch {
-			case d.filled(path):
-			case d.offline:
+			if !d.uses(path) {
 				d.load(map[string]any{path: placeholder})
-			default:
+				continue
+			}
+			d.involved.files = append(d.involved.files, file)
+			if !d.filled(path) {
 				d.readSecretFile(k, path, file)
 			}
 		}
@@ -47,5 +47,19 @@ func (d *draft) readSecretFile(k key, path, file string) {
 		problem("must hold " + k.kind.rule)
 	default:
 		d.load(map[string]any{path: value})
+	}
+}
+
+// replaceUnused leaves nothing of a secret that is not used, wherever it was given.
+func (d *draft) replaceUnused() {
+	for _, k := range keys {
+		if !k.kind.secret {
+			continue
+		}
+		for _, path := range d.paths(k.path) {
+			if !d.uses(path) && d.filled(path) {
+				d.load(map[string]any{path: placeholder})
+			}
+		}
 	}
 }

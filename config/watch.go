@@ -93,7 +93,7 @@ func (w *watcher) reload(ctx context.Context, asked bool) bool {
 	if err == nil {
 		err = asError(restarts(w.current, next))
 	}
-	changed := err == nil && (next.SHA() != w.current.SHA() || next.Certificates != w.current.Certificates)
+	changed := err == nil && w.current.differs(next)
 	if changed {
 		err = w.apply(next)
 	}

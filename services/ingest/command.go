@@ -19,7 +19,7 @@ are ingest.hec.tokens, and stores what they send on NATS JetStream before it
 answers. It keeps nothing itself (but for ingest.spool), so it needs credentials
 from the configuration. Start as many as you need behind a load balancer.`,
 		Example: `  DRAINLINE_BUS__URL=nats://127.0.0.1:4222 DRAINLINE_DRAIN_SECRET=… drainline ingest`,
-	}, start)
+	}, start, app.WithBus("ingest")...)
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {

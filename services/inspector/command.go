@@ -17,7 +17,7 @@ func Command() *cobra.Command {
 token, keeps the latest in memory and shows them on a page. Point a destination at it.`,
 		Example: `  drainline inspector
   SPLUNK_HEC_URL=http://127.0.0.1:8089 SPLUNK_HEC_TOKEN=any drainline run --set admin.listen=127.0.0.1:9601`,
-	}, start)
+	}, start, "inspector")
 }
 
 func start(_ context.Context, p *app.Process) ([]app.Service, error) {

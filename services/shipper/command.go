@@ -18,7 +18,7 @@ Splunk's HTTP Event Collector. A message is acknowledged only after Splunk's 200
 Start as many as you need.`,
 		Example: `  DRAINLINE_BUS__URL=nats://127.0.0.1:4222 SPLUNK_HEC_URL=https://splunk.example.com:8088 \
     SPLUNK_HEC_TOKEN=… drainline shipper`,
-	}, start)
+	}, start, app.WithBus("destinations")...)
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {

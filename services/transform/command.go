@@ -16,7 +16,7 @@ func Command() *cobra.Command {
 		Long: `Run transform alone: it takes raw blocks from NATS JetStream, turns Heroku's lines
 into events and publishes one batch a destination. Start as many as you need.`,
 		Example: `  DRAINLINE_BUS__URL=nats://127.0.0.1:4222 drainline transform --config drainline.yaml`,
-	}, start)
+	}, start, app.WithBus("redaction")...)
 }
 
 func start(ctx context.Context, p *app.Process) ([]app.Service, error) {

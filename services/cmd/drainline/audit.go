@@ -53,7 +53,7 @@ and the configuration that was in force. Records are kept for 90 days.`,
 			if since < 0 {
 				return &app.UsageError{Err: errors.New("--since is not negative")}
 			}
-			c, err := load(&flags)
+			c, err := loadBus(&flags)
 			if err != nil {
 				return err
 			}

@@ -8,9 +8,21 @@ import (
 
 	"github.com/drainline/drainline/config"
 	"github.com/drainline/drainline/proto/wire"
+	"github.com/drainline/drainline/services/internal/app"
 	"github.com/drainline/drainline/services/internal/bus"
 	"github.com/drainline/drainline/services/internal/natsd"
 )
+
+// loadBus loads the configuration of a command that needs no secret but those that
+// dialBus uses.
+func loadBus(flags *app.Flags) (*config.Config, error) {
+	loader, err := flags.Loader()
+	if err != nil {
+		return nil, err
+	}
+	loader.Uses = app.WithBus()
+	return loaded(loader)
+}
 
 // dialBus connects an operator's command to the bus of a configuration: at bus.url, or
 // the one inside the `drainline run` that has bus.embedded.dir. Close it.

@@ -61,7 +61,11 @@ func configPrintCommand() *cobra.Command {
 		Use: "print", Short: "Print the effective configuration, without secrets", Args: cobra.NoArgs,
 		Example: "  drainline config print --config drainline.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(&flags)
+			loader, err := flags.Loader()
+			if err != nil {
+				return err
+			}
+			c, err := loaded(loader)
 			if err != nil {
 				return err
 			}
@@ -88,11 +92,7 @@ func configReferenceCommand() *cobra.Command {
 	return cmd
 }
 
-func load(flags *app.Flags) (*config.Config, error) {
-	loader, err := flags.Loader()
-	if err != nil {
-		return nil, err
-	}
+func loaded(loader config.Loader) (*config.Config, error) {
 	c, err := loader.Load()
 	if err != nil {
 		return nil, &app.UsageError{Err: err}

@@ -97,7 +97,7 @@ func (f *deadFlags) read(ids []string) (*graveyard, error) {
 	if err := f.search.Check(); err != nil {
 		return nil, &app.UsageError{Err: err}
 	}
-	c, err := load(&f.Flags)
+	c, err := loadBus(&f.Flags)
 	if err != nil {
 		return nil, err
 	}

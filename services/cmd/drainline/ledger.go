@@ -65,7 +65,7 @@ The command fails when the books do not balance. With -o json bytes of license a
 			case since <= 0:
 				return &app.UsageError{Err: fmt.Errorf("--since %v: want a time above 0, such as 24h", since)}
 			}
-			c, err := load(&flags)
+			c, err := loadBus(&flags)
 			if err != nil {
 				return err
 			}

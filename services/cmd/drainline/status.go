@@ -44,7 +44,7 @@ admin.listen. What needs somebody is listed at the end, and then it exits with 1
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			c, err := load(&flags)
+			c, err := loadBus(&flags)
 			if err != nil {
 				return err
 			}

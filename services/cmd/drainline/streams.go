@@ -102,9 +102,9 @@ apply", then have the services load the configuration. Secrets need not be there
 				return err
 			}
 			loader.Offline = true
-			c, err := loader.Load()
+			c, err := loaded(loader)
 			if err != nil {
-				return &app.UsageError{Err: err}
+				return err
 			}
 			return keys.PrintUsers(cmd.OutOrStdout(), topology.Users(c))
 		},
@@ -142,7 +142,7 @@ func (s *streamsRun) run(cmd *cobra.Command, do func(context.Context, *streamsRe
 	if err := checkOutput(s.output); err != nil {
 		return err
 	}
-	if s.config, err = load(&s.flags); err != nil {
+	if s.config, err = loadBus(&s.flags); err != nil {
 		return err
 	}
 	if s.conn, err = dialBus(cmd.Context(), s.config); err != nil {

@@ -62,7 +62,7 @@ not known here. Ctrl-C ends it. It leaves a record of who listened to what (drai
 		},
 		ValidArgs: []string{tapRaw, tapEvents, tapDead},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(&flags)
+			c, err := loadBus(&flags)
 			if err != nil {
 				return err
 			}

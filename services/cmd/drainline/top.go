@@ -52,7 +52,7 @@ q quits. Without a terminal, --once prints one screen and -o json its numbers.`,
 			if !once && output == "" && !isTerminal(cmd.OutOrStdout()) {
 				return &app.UsageError{Err: errors.New("top needs a terminal: give --once for one screen, or -o json for its numbers")}
 			}
-			c, err := load(&flags)
+			c, err := loadBus(&flags)
 			if err != nil {
 				return err
 			}

@@ -77,8 +77,12 @@ func Sets(sets []string) (config.Loader, error) {
 	return l, nil
 }
 
-// Command makes the command that runs a program until it is told to stop.
-func Command(cmd *cobra.Command, start Start) *cobra.Command {
+// WithBus are sections of the configuration, and what a process uses of it to reach the bus.
+func WithBus(sections ...string) []string { return append([]string{"bus.nkey", "bus.tls"}, sections...) }
+
+// Command makes the command that runs a program until it is told to stop. The sections are
+// those whose secrets it uses (config.Loader.Uses); without any it uses all.
+func Command(cmd *cobra.Command, start Start, sections ...string) *cobra.Command {
 	var flags Flags
 	flags.Add(cmd)
 	cmd.Args = cobra.NoArgs
@@ -87,6 +91,7 @@ func Command(cmd *cobra.Command, start Start) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		loader.Uses = sections
 		return Run(cmd, loader, start)
 	}
 	return cmd
