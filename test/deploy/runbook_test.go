@@ -16,7 +16,10 @@ import (
 func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
 	program := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
-	for _, page := range []string{runbookFile, "../../deploy/MIGRATE.md", "../../deploy/CAPACITY.md", "../../deploy/splunk/README.md", "../../SECURITY.md"} {
+	for _, page := range []string{runbookFile, "../../deploy/MIGRATE.md", "../../deploy/CAPACITY.md", "../../deploy/splunk/README.md", "../../SECURITY.md",
+		"../../deploy/UPGRADE.md", "../../deploy/BACKUP.md", "../../deploy/nats/README.md", "../../deploy/systemd/README.md", "../../deploy/helm/README.md",
+		"../../deploy/heroku/README.md", "../../deploy/compose/README.md",
+	} {
 		commands := regexp.MustCompile("(?m)(?:^|`|[|] )drainline ([a-z][^`\n#|]*)").FindAllStringSubmatch(read(t, page), -1)
 		if len(commands) == 0 {
 			t.Errorf("no command in %s", page)
