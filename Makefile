@@ -10,6 +10,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/drainline/drainline/services/internal/app.Version=$(VERSION)
 # Go's cache of test results does not know that end-to-end tests run binaries built from other modules.
 FRESH    = $$([ "$$(basename $$m)" = test ] && echo -count=1)
+# Ten minutes, as Go has it, are too few for a package of end-to-end tests on a small machine that is busy.
+TIMEOUT := -timeout 30m
 TOOLS   := $(addprefix $(BIN)/,buf cyclonedx-gomod gofumpt golangci-lint govulncheck licenses nfpm protoc-gen-go)
 RELEASE := $(addprefix $(BIN)/,cyclonedx-gomod licenses nfpm)
 
@@ -33,7 +35,7 @@ images: ## build the container images drainline, drainline-ingest, drainline-tra
 
 .PHONY: test
 test: ## run every test once
-	@for m in $(MODULES); do (cd $$m && go test $(FRESH) ./...); done
+	@for m in $(MODULES); do (cd $$m && go test $(TIMEOUT) $(FRESH) ./...); done
 
 # What CI runs. The order puts the quick refusals first.
 .PHONY: check
@@ -48,7 +50,7 @@ test-examples: build
 # How much memory programs take is told only without the race detector.
 .PHONY: test-race
 test-race:
-	@for m in $(MODULES); do (cd $$m && go test -race $(FRESH) ./...); done
+	@for m in $(MODULES); do (cd $$m && go test -race $(TIMEOUT) $(FRESH) ./...); done
 	@cd test && go test -count=1 -run TestGzipBombs ./e2e
 
 .PHONY: bench

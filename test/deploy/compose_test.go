@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -211,11 +210,7 @@ func newReplay(t *testing.T, b *builder) *replay {
 func natsImage(t *testing.T) *image {
 	t.Helper()
 	i := &image{name: "nats", root: t.TempDir(), user: "0:0", env: []string{"PATH=/nats:/usr/bin:/bin"}}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", i.root+"/nats/nats-server", "github.com/nats-io/nats-server/v2")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	do(t, "", nil, "install", "-D", program(t, "nats-server"), i.root+"/nats/nats-server")
 	if err := os.Chmod(i.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +258,7 @@ func (r *replay) container(service string, args ...string) container {
 	}
 	mounted := [][2]string{{r.hosts, "/etc/hosts"}}
 	if i.name == "nats" { // its other programs
-		for _, folder := range []string{"/usr", "/bin", "/lib", "/lib64"} {
+		for _, folder := range programFolders {
 			mounted = append(mounted, [2]string{folder, folder})
 		}
 	}
@@ -317,7 +312,8 @@ func (r *replay) healthy(service string) {
 		if p := r.running[service]; p.HasEnded() {
 			r.t.Fatalf("%s has ended: %s", service, p.Output())
 		}
-		return strings.Contains(get(r.t, page), `"ok"`)
+		_, health := get(r.t, page)
+		return strings.Contains(health, `"ok"`)
 	})
 }
 
@@ -344,9 +340,10 @@ func composeUp(t *testing.T, r *replay) {
 	r.run("inspector", "send", drain, "--count", strconv.Itoa(lines), "--quiet")
 	delivered := fmt.Sprintf("drainline_shipper_delivered_total{destination=%q} %d\n", "splunk", lines)
 	process.Eventually(t, "all is delivered", func() bool {
-		return strings.Contains(get(t, "http://"+r.address("shipper")+":9600/metrics"), delivered)
+		_, metrics := get(t, "http://"+r.address("shipper")+":9600/metrics")
+		return strings.Contains(metrics, delivered)
 	})
-	if page := get(t, "http://"+r.address("inspector")+":8089/events"); !strings.Contains(page, "heroku:") {
+	if _, page := get(t, "http://"+r.address("inspector")+":8089/events"); !strings.Contains(page, "heroku:") {
 		t.Errorf("the inspector shows %s", page)
 	}
 	if out := r.run("operator"); !strings.Contains(out, "ingest") || !strings.Contains(out, "shipper") {

@@ -18,11 +18,6 @@ import (
 	"github.com/drainline/drainline/test/simulators/splunk"
 )
 
-const (
-	servicesPkg = "github.com/drainline/drainline/services/cmd/"
-	usersFile   = "../../deploy/nats/users.conf"
-)
-
 // machine runs pods as processes: what a kubelet does of it that programs can tell.
 type machine struct {
 	t       *testing.T
@@ -61,7 +56,7 @@ func (m *machine) start(r *manifests, name string) *process.Process {
 		}
 	}
 	image := strings.TrimSuffix(c.Image, ":latest")
-	args := []string{process.Build(m.t, servicesPkg+map[string]string{
+	args := []string{program(m.t, map[string]string{
 		"drainline": "drainline", "drainline-ingest": "ingest", "drainline-transform": "transform", "drainline-shipper": "shipper",
 	}[image])}
 	for _, arg := range c.Args {
@@ -108,57 +103,6 @@ func (m *machine) free(of string) string {
 	return m.at[of]
 }
 
-// answers is the status of a GET, or 0.
-func (m *machine) answers(url string) int {
-	m.t.Helper()
-	request, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	return response.StatusCode
-}
-
-// natsWithUsers starts a NATS server with the users of deploy/nats, each with leave for nothing but what
-// deploy/nats gives it, and returns the Secret that the chart wants of it.
-func natsWithUsers(t *testing.T, drainline string) (address string, secret map[string]string) {
-	t.Helper()
-	dir, address := t.TempDir(), port.Free(t)
-	keys := process.Command{Name: "keys", Args: []string{drainline, "keys", filepath.Join(dir, "keys"), "--certificates", "--host", "127.0.0.1"}}.Start(t)
-	if code := keys.Exit(); code != 0 {
-		t.Fatalf("keys ended with %d: %s", code, keys.Output())
-	}
-	secret = map[string]string{}
-	for _, key := range []string{"ingest.nk", "transform.nk", "shipper.nk", "admin.nk", "ca.pem"} {
-		secret[key] = read(t, filepath.Join(dir, "keys", key))
-	}
-	for file, content := range map[string]string{
-		"users.conf": read(t, usersFile),
-		"nats.conf": fmt.Sprintf(`
-listen: %q
-jetstream {store_dir: %q, max_file_store: 1TB}
-tls {cert_file: "keys/server.pem", key_file: "keys/server-key.pem"}
-accounts {DRAINLINE {jetstream: enabled, include "users.conf"}}
-`, address, filepath.Join(dir, "data")),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server := process.Command{Name: "nats-server", Dir: dir, Args: []string{process.Build(t, "github.com/nats-io/nats-server/v2"), "-c", "nats.conf"}}.Start(t)
-	server.Line(`.* Server is ready`)
-	t.Cleanup(func() {
-		if strings.Contains(server.Output(), "Violation") {
-			t.Errorf("somebody wanted more than it may:\n%s", server.Output())
-		}
-	})
-	return address, secret
-}
-
 // What the chart starts, with what it mounts and says, takes logs at the paths of its Ingress and delivers them.
 func TestChartRuns(t *testing.T) {
 	t.Parallel()
@@ -166,15 +110,17 @@ func TestChartRuns(t *testing.T) {
 	sim := splunk.New(splunk.Options{Tokens: map[string]splunk.Token{token: {}}, KeepEvents: 2 * events})
 	indexer := httptest.NewServer(sim)
 	t.Cleanup(indexer.Close)
-	drainline := process.Build(t, servicesPkg+"drainline")
-	nats, users := natsWithUsers(t, drainline)
+	drainline, nats, users := program(t, "drainline"), natsWithUsers(t), map[string]string{}
+	for _, key := range []string{"ingest.nk", "transform.nk", "shipper.nk", "admin.nk", "ca.pem"} {
+		users[key] = read(t, filepath.Join(nats.keys, key))
+	}
 	r := render(t, fmt.Sprintf(`
 config:
   bus: {url: "tls://%s", replicas: 1}
   ingest: {shutdown_delay: 0s, spool: {max_bytes: 64MiB}, hec: {tokens: {web: {token_file: /run/secrets/drainline/web}}}}
   destinations: {splunk: {urls: [%q], token_file: /run/secrets/drainline/splunk}}
 ingress: {enabled: true, host: logs.example.com}
-`, nats, indexer.URL))
+`, nats.address, indexer.URL))
 	m := &machine{
 		t: t, started: map[string]*process.Process{}, at: map[string]string{},
 		secrets: map[string]map[string]string{
@@ -194,13 +140,15 @@ ingress: {enabled: true, host: logs.example.com}
 				if p.HasEnded() {
 					t.Fatalf("%s ended: %s", service, p.Output())
 				}
-				return m.answers("http://"+m.at[service+" "+probe.HTTPGet.Port.StrVal]+probe.HTTPGet.Path) == http.StatusOK
+				status, _ := get(t, "http://"+m.at[service+" "+probe.HTTPGet.Port.StrVal]+probe.HTTPGet.Path)
+				return status == http.StatusOK
 			})
 		}
 		var status struct {
 			Configuration string `json:"configuration"`
 		}
-		if err := json.Unmarshal([]byte(get(t, "http://"+m.at[service+" admin"]+"/status")), &status); err != nil {
+		_, page := get(t, "http://"+m.at[service+" admin"]+"/status")
+		if err := json.Unmarshal([]byte(page), &status); err != nil {
 			t.Fatal(err)
 		}
 		configurations[status.Configuration] = true
@@ -211,7 +159,7 @@ ingress: {enabled: true, host: logs.example.com}
 	sent := 0
 	for _, path := range r.ingresses["shop-drainline-ingest"].Spec.Rules[0].HTTP.Paths {
 		door := m.at["ingest "+path.Backend.Service.Port.Name]
-		if got := m.answers("http://" + door + "/healthz"); got != http.StatusOK {
+		if got, _ := get(t, "http://"+door+"/healthz"); got != http.StatusOK {
 			t.Errorf("the health that a load balancer looks at: %d", got)
 		}
 		if path.Backend.Service.Port.Name == "hec" {

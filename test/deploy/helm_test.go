@@ -32,8 +32,6 @@ import (
 	podsecurity "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
-
-	"github.com/drainline/drainline/test/internal/process"
 )
 
 const chartDir = "../../deploy/helm/drainline"
@@ -513,7 +511,7 @@ var byDefault = []string{
 // restricted Pod Security standard is enforced.
 func TestChart(t *testing.T) {
 	t.Parallel()
-	program := process.Build(t, servicesPkg+"drainline")
+	drainline := program(t, "drainline")
 	for _, c := range []struct {
 		name, values string
 		more, less   []string // than by default
@@ -604,7 +602,7 @@ config:
 			}
 			r.checkReferences(t)
 			r.checkSecurity(t)
-			r.checkConfig(t, program)
+			r.checkConfig(t, drainline)
 		})
 	}
 }

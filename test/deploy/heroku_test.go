@@ -2,8 +2,6 @@ package deploy
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,7 +44,7 @@ func readHerokuApp(t *testing.T) herokuApp {
 func slug(t *testing.T, app *herokuApp) string {
 	t.Helper()
 	dir := t.TempDir()
-	mustRun(t, "sh", "-euc", `
+	do(t, "", nil, "sh", "-euc", `
 		chmod 755 "$1"
 		cp -r ../../go.work ../../go.work.sum ../../proto ../../config ../../services ../../test "$1"
 		cp ../../deploy/heroku/go.mod ../../deploy/heroku/Procfile ../../deploy/heroku/app.json ../../deploy/heroku/drainline.yaml "$1"`, "sh", dir)
@@ -54,21 +52,10 @@ func slug(t *testing.T, app *herokuApp) string {
 	if spec == nil {
 		t.Fatal("go.mod does not say what to install")
 	}
-	install := exec.CommandContext(t.Context(), "go", "install", "-v", "-tags", "heroku", "-ldflags", "-X "+app.Env["GO_LINKER_SYMBOL"].Value+"=0123abcd", spec[1])
-	install.Dir = dir
 	// Without the folder's name in it, what was compiled for one test serves the next.
-	install.Env = append(os.Environ(), "GOBIN="+filepath.Join(dir, "bin"), "GOFLAGS=-trimpath", "GOTOOLCHAIN=local")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	env := []string{"GOBIN=" + filepath.Join(dir, "bin"), "GOFLAGS=-trimpath", "GOTOOLCHAIN=local"}
+	do(t, dir, env, "go", "install", "-v", "-tags", "heroku", "-ldflags", "-X "+app.Env["GO_LINKER_SYMBOL"].Value+"=0123abcd", spec[1])
 	return dir
-}
-
-func mustRun(t *testing.T, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%q: %v\n%s", args, err, out)
-	}
 }
 
 // Ingest runs as a dyno's web process: config vars and PORT, the configuration and the
@@ -80,25 +67,14 @@ func TestHeroku(t *testing.T) {
 	if web == nil || app.Formation["web"].Quantity < 2 || len(app.Buildpacks) != 1 || app.Buildpacks[0].URL != "heroku/go" {
 		t.Fatalf("Procfile %q, app.json %+v", web, app)
 	}
-	dir, work := slug(t, &app), t.TempDir()
-	drainline := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
-	nats := process.Build(t, "github.com/nats-io/nats-server/v2")
-	mustRun(t, drainline, "keys", filepath.Join(work, "keys"), "--certificates")
-	mustRun(t, "cp", filepath.Join(work, "keys/ca.pem"), dir)
-	mustRun(t, "cp", "../../deploy/nats/users.conf", work)
-	address := port.Free(t)
-	file := filepath.Join(work, "nats.conf")
-	content := "listen: \"" + address + "\"\njetstream {store_dir: data, max_file_store: 1TB}\n" +
-		"tls {cert_file: keys/server.pem, key_file: keys/server-key.pem}\naccounts {DRAINLINE {jetstream: enabled\n include users.conf\n}}\n"
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := process.Command{Name: "nats-server", Args: []string{nats, "-c", file}, Env: process.Environ(t), Dir: work}.Start(t)
-	server.Line(`.* Server is ready`)
+	dir := slug(t, &app)
+	drainline, server := program(t, "drainline"), natsWithUsers(t)
+	address := server.address
+	do(t, "", nil, "cp", filepath.Join(server.keys, "ca.pem"), dir)
 	bus := "DRAINLINE_BUS__URL=tls://" + address
 	apply := process.Command{
 		Name: "streams apply", Args: []string{drainline, "streams", "apply"},
-		Env: process.Environ(t, bus, "DRAINLINE_BUS__TLS__CA_FILE="+dir+"/ca.pem", "DRAINLINE_BUS__NKEY_FILE="+work+"/keys/admin.nk",
+		Env: process.Environ(t, bus, "DRAINLINE_BUS__TLS__CA_FILE="+dir+"/ca.pem", "DRAINLINE_BUS__NKEY_FILE="+server.keys+"/admin.nk",
 			"SPLUNK_HEC_URL=http://127.0.0.1:1", "SPLUNK_HEC_TOKEN=any"),
 	}.Start(t)
 	if code := apply.Exit(); code != 0 {
@@ -109,7 +85,7 @@ func TestHeroku(t *testing.T) {
 	_, number, _ := strings.Cut(door, ":")
 	vars := map[string]string{
 		"DRAINLINE_BUS__URL": "tls://" + address, "DRAINLINE_BUS__TLS__CA_FILE": "ca.pem", "DRAINLINE_INGEST__PUBLIC_URL": "https://logs.example.com",
-		"DRAINLINE_BUS__NKEY": strings.TrimSpace(read(t, filepath.Join(work, "keys/ingest.nk"))), "DRAINLINE_DRAIN_SECRET": strings.Repeat("0a", 32),
+		"DRAINLINE_BUS__NKEY": strings.TrimSpace(read(t, filepath.Join(server.keys, "ingest.nk"))), "DRAINLINE_DRAIN_SECRET": strings.Repeat("0a", 32),
 		"PORT": number, "HOME": "/app", "PATH": "/usr/bin:/bin",
 		"DRAINLINE_ADMIN__LISTEN": port.Free(t), // a dyno has 9600 for itself
 	}
@@ -128,12 +104,15 @@ func TestHeroku(t *testing.T) {
 	dyno := container{
 		name: "web", image: &image{root: t.TempDir(), user: imageUser, entrypoint: []string{"env", "-C", "/app", "bash", "-c"}},
 		args: []string{"exec " + web[1]}, env: env,
-		mounted: [][2]string{{dir, "/app"}, {"/usr", "/usr"}, {"/bin", "/bin"}, {"/lib", "/lib"}, {"/lib64", "/lib64"}},
+		mounted: [][2]string{{dir, "/app"}},
 	}
-	mustRun(t, "chmod", "755", dyno.image.root)
+	for _, folder := range programFolders {
+		dyno.mounted = append(dyno.mounted, [2]string{folder, folder})
+	}
+	do(t, "", nil, "chmod", "755", dyno.image.root)
 	p := dyno.start(t)
 	p.Line(`drain URL\s+https://drain:\*\*\*@logs\.example\.com/logs`)
-	mustRun(t, drainline, "send", "http://drain:"+vars["DRAINLINE_DRAIN_SECRET"]+"@"+door+"/logs/shop", "--count", "50", "--quiet")
+	do(t, "", nil, drainline, "send", "http://drain:"+vars["DRAINLINE_DRAIN_SECRET"]+"@"+door+"/logs/shop", "--count", "50", "--quiet")
 	// Heroku kills what has not ended after 30 s, also when the bus is away.
 	server.Stop()
 	asked := time.Now()

@@ -112,13 +112,13 @@ func (b *builder) build(name string) *image {
 	switch {
 	case strings.HasPrefix(stage.BaseName, "golang:"):
 		// Of what the image has, the build copies this file.
-		b.run("install", "-D", "/etc/ssl/certs/ca-certificates.crt", i.root+"/etc/ssl/certs/ca-certificates.crt")
+		do(b.t, "", nil, "install", "-D", "/etc/ssl/certs/ca-certificates.crt", i.root+"/etc/ssl/certs/ca-certificates.crt")
 	case stage.BaseName != "scratch":
 		from := b.build(stage.BaseName)
 		root := i.root
 		*i = *from
 		i.name, i.root, i.base, i.labels = name, root, stage.BaseName, maps.Clone(from.labels)
-		b.run("cp", "-a", from.root+"/.", root)
+		do(b.t, "", nil, "cp", "-a", from.root+"/.", root)
 	}
 	arguments := []string{}
 	for _, c := range stage.Commands {
@@ -162,7 +162,7 @@ func (b *builder) apply(i *image, c instructions.Command, arguments *[]string) {
 		}
 	case *instructions.WorkdirCommand:
 		i.workdir = path.Join(i.workdir, c.Path)
-		b.run("mkdir", "-p", i.root+i.workdir)
+		do(b.t, "", nil, "mkdir", "-p", i.root+i.workdir)
 	case *instructions.CopyCommand:
 		b.copy(i, c)
 	case *instructions.RunCommand:
@@ -210,12 +210,12 @@ func (b *builder) copy(i *image, c *instructions.CopyCommand) {
 		}
 		if info.IsDir() {
 			from += "/."
-			b.run("mkdir", "-p", i.root+to)
+			do(b.t, "", nil, "mkdir", "-p", i.root+to)
 		}
-		b.run("mkdir", "-p", i.root+path.Dir(to))
-		b.run("cp", "-r", "--preserve=mode", from, i.root+to)
+		do(b.t, "", nil, "mkdir", "-p", i.root+path.Dir(to))
+		do(b.t, "", nil, "cp", "-r", "--preserve=mode", from, i.root+to)
 		if c.Chown != "" {
-			b.run("chown", "-R", c.Chown, i.root+to)
+			do(b.t, "", nil, "chown", "-R", c.Chown, i.root+to)
 		}
 	}
 }
@@ -229,7 +229,7 @@ exec /usr/sbin/chroot "$root" /bin/sh -euc "cd $workdir; $command"`
 
 func (b *builder) runInside(i *image, c *instructions.RunCommand, arguments []string) {
 	b.t.Helper()
-	places := []string{"/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/usr", os.TempDir()}
+	places := append([]string{"/dev", "/etc", "/proc", os.TempDir()}, programFolders...)
 	env := slices.Concat(process.Environ(b.t, "GOTOOLCHAIN=local"), arguments, i.env)
 	out, err := exec.CommandContext(b.t.Context(), "go", "env", "GOROOT", "GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB").Output()
 	if err != nil {
@@ -249,13 +249,6 @@ func (b *builder) runInside(i *image, c *instructions.RunCommand, arguments []st
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.t.Fatalf("%v: %v\n%s", c, err, out)
-	}
-}
-
-func (b *builder) run(args ...string) {
-	b.t.Helper()
-	if out, err := exec.CommandContext(b.t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-		b.t.Fatalf("%q: %v\n%s", args, err, out)
 	}
 }
 
@@ -419,9 +412,7 @@ func runAllInOne(t *testing.T, i *image) {
 		t.Errorf("without a volume it ended with %d: %s", code, refused.Output())
 	}
 	volume := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "cp", "-aT", i.root+"/var/lib/drainline", volume).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out) // as an engine fills a new volume
-	}
+	do(t, "", nil, "cp", "-aT", i.root+"/var/lib/drainline", volume) // as an engine fills a new volume
 	container{name: "inspector", image: i, args: []string{"inspector"}, env: []string{
 		"DRAINLINE_INSPECTOR__LISTEN=" + inspector, "DRAINLINE_ADMIN__LISTEN=" + port.Free(t),
 	}}.start(t).Line(`.*inspector.*`)
@@ -432,13 +423,14 @@ func runAllInOne(t *testing.T, i *image) {
 		t.Fatalf("send ended with %d: %s", code, send.Output())
 	}
 	process.Eventually(t, "all is delivered", func() bool {
-		return strings.Contains(get(t, "http://"+admin+"/metrics"), fmt.Sprintf("drainline_shipper_delivered_total{destination=%q} 100\n", "splunk"))
+		_, metrics := get(t, "http://"+admin+"/metrics")
+		return strings.Contains(metrics, fmt.Sprintf("drainline_shipper_delivered_total{destination=%q} 100\n", "splunk"))
 	})
 	all.Stop()
 }
 
-// get is the body of a page, or nothing when there is none.
-func get(t *testing.T, page string) string {
+// get is what a page answers: its status, or 0 when nobody answers, and its body.
+func get(t *testing.T, page string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
 	if err != nil {
@@ -446,12 +438,12 @@ func get(t *testing.T, page string) string {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return ""
+		return 0, ""
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		return ""
+		return 0, ""
 	}
-	return string(body)
+	return response.StatusCode, string(content)
 }

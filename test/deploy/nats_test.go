@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,9 +24,7 @@ import (
 )
 
 const (
-	natsFolder     = "../../deploy/nats"
-	servicesModule = "github.com/drainline/drainline/services/cmd/"
-	natsModule     = "github.com/nats-io/nats-server/v2"
+	natsFolder = "../../deploy/nats"
 
 	natsDrain  = "d.01234567-89ab-cdef-0123-456789abcdef"
 	natsSecret = "s3cret"
@@ -52,7 +49,7 @@ func TestNATSUsers(t *testing.T) {
 	t.Parallel()
 	printed := process.Command{
 		Name: "permissions",
-		Args: []string{process.Build(t, servicesModule+"drainline"), "streams", "permissions", "--config", filepath.Join(natsFolder, "drainline.yaml")},
+		Args: []string{program(t, "drainline"), "streams", "permissions", "--config", filepath.Join(natsFolder, "drainline.yaml")},
 	}.Start(t)
 	if code := printed.Exit(); code != 0 || printed.Output() != read(t, filepath.Join(natsFolder, "users.conf")) {
 		t.Errorf("deploy/nats/users.conf: print it again with `drainline streams permissions --config deploy/nats/drainline.yaml`, which ended with %d", code)
@@ -271,18 +268,65 @@ func (c *natsCluster) checkDifferences(t *testing.T) {
 func (c *natsCluster) checkKill(t *testing.T, sim *indexer, door string) {
 	t.Helper()
 	ids := filepath.Join(t.TempDir(), "accepted")
+	const drains, frames = 4, 10
 	sender := process.Command{
-		Name: "send", Args: []string{c.drainline, "send", door, "--quiet", "--ledger", ids, "--count", "20000", "--drains", "4", "--frames", "10"},
+		Name: "send", Args: []string{
+			c.drainline, "send", door, "--quiet", "--ledger", ids, "--drains", strconv.Itoa(drains), "--frames", strconv.Itoa(frames), "--rate", "2000",
+		},
 	}.Start(t)
 	before := sim.distinct()
 	process.Eventually(t, "messages arrive", func() bool { return sim.distinct() > before+500 })
 	c.nodes[0].Signal(syscall.SIGKILL)
 	c.nodes[0].Exit()
+	// A request of each drain may have been answered by then and stand in the ledger later.
+	soFar := len(strings.Fields(read(t, ids))) + drains*frames
+	process.Eventually(t, "messages are accepted without the node", func() bool {
+		if sender.HasEnded() {
+			t.Fatalf("the sender ended with %d: %s", sender.Exit(), sender.Output())
+		}
+		return len(strings.Fields(read(t, ids))) > soFar+500
+	})
+	sender.Signal(syscall.SIGTERM)
 	sender.Exit() // what was refused meanwhile is not in the ledger
 	accepted := strings.Fields(read(t, ids))
-	t.Logf("%d of 20000 are accepted", len(accepted))
+	t.Logf("%d are accepted, %d of them without the node", len(accepted), len(accepted)-soFar)
 	c.start(0)
 	sim.await(accepted)
+}
+
+// natsNode is a NATS server with the users of the folder, each with leave for nothing
+// but what the folder gives it.
+type natsNode struct {
+	*process.Process
+
+	address string
+	keys    string // the folder
+}
+
+// natsWithUsers starts one, and fails a test in which somebody wants more than it may.
+func natsWithUsers(t *testing.T) natsNode {
+	t.Helper()
+	dir, address := t.TempDir(), port.Free(t)
+	keys, file := filepath.Join(dir, "keys"), filepath.Join(dir, "nats.conf")
+	do(t, "", nil, program(t, "drainline"), "keys", keys, "--certificates")
+	do(t, "", nil, "cp", filepath.Join(natsFolder, "users.conf"), dir)
+	content := fmt.Sprintf(`
+listen: %q
+jetstream {store_dir: %q, max_file_store: 1TB}
+tls {cert_file: "keys/server.pem", key_file: "keys/server-key.pem"}
+accounts {DRAINLINE {jetstream: enabled, include "users.conf"}}
+`, address, filepath.Join(dir, "data"))
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := process.Command{Name: "nats-server", Dir: dir, Args: []string{program(t, "nats-server"), "-c", file}}.Start(t)
+	server.Line(`.* Server is ready`)
+	t.Cleanup(func() {
+		if strings.Contains(server.Output(), violation) {
+			t.Errorf("somebody wanted more than it may:\n%s", server.Output())
+		}
+	})
+	return natsNode{Process: server, address: address, keys: keys}
 }
 
 // natsCluster is the cluster of the folder on this machine.
@@ -305,14 +349,14 @@ type natsCluster struct {
 func startCluster(t *testing.T, config string) *natsCluster {
 	t.Helper()
 	c := &natsCluster{
-		t: t, dir: t.TempDir(), server: process.Build(t, natsModule), drainline: process.Build(t, servicesModule+"drainline"),
+		t: t, dir: t.TempDir(), server: program(t, "nats-server"), drainline: program(t, "drainline"),
 		door: port.Free(t), collector: port.Free(t), nodes: make([]*process.Process, 3),
 	}
 	c.config = c.file("drainline.yaml")
 	c.write("drainline.yaml", config)
-	c.run("keys", c.file("keys"), "--certificates")
+	do(t, "", nil, c.drainline, "keys", c.file("keys"), "--certificates")
 	c.write("nats.conf", read(t, filepath.Join(natsFolder, "nats.conf")))
-	c.write("users.conf", c.run("streams", "permissions", "--config", c.config))
+	c.write("users.conf", do(t, "", nil, c.drainline, "streams", "permissions", "--config", c.config))
 	for range c.nodes {
 		c.clients = append(c.clients, port.Free(t))
 		c.routes = append(c.routes, port.Free(t))
@@ -322,18 +366,12 @@ func startCluster(t *testing.T, config string) *natsCluster {
 		c.start(n)
 	}
 	for n := range c.nodes {
-		process.Eventually(t, "the node is well", func() bool { return healthy("http://" + c.monitors[n] + "/healthz") })
+		process.Eventually(t, "the node is well", func() bool {
+			status, _ := get(t, "http://"+c.monitors[n]+"/healthz")
+			return status == http.StatusOK
+		})
 	}
 	return c
-}
-
-func healthy(url string) bool {
-	response, err := http.Get(url)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
 }
 
 func (c *natsCluster) file(name string) string { return filepath.Join(c.dir, name) }
@@ -392,61 +430,48 @@ func (c *natsCluster) must(user string, args ...string) string {
 	return p.Output()
 }
 
-// run runs a command that needs no bus.
-func (c *natsCluster) run(args ...string) string {
-	c.t.Helper()
-	out, err := exec.CommandContext(c.t.Context(), c.drainline, args...).Output()
-	if err != nil {
-		c.t.Fatalf("%v: %v", args, err)
-	}
-	return string(out)
-}
-
 // send posts numbered messages and returns the ids of those that were accepted.
 func (c *natsCluster) send(url string, flags ...string) []string {
 	c.t.Helper()
 	ids := filepath.Join(c.t.TempDir(), "accepted")
-	c.run(append([]string{"send", url, "--quiet", "--ledger", ids}, flags...)...)
+	do(c.t, "", nil, append([]string{c.drainline, "send", url, "--quiet", "--ledger", ids}, flags...)...)
 	return strings.Fields(read(c.t, ids))
 }
 
-// post posts lines of an app as Logplex does.
+// post posts lines of an app, which are taken.
 func (c *natsCluster) post(url, drain string, lines ...string) {
 	c.t.Helper()
+	if status := postLogplex(c.t, url, drain, lines...); status != http.StatusNoContent {
+		c.t.Fatalf("%s answered %d", url, status)
+	}
+}
+
+// postLogplex posts lines of an app as Logplex does, and returns the answer's status.
+func postLogplex(t *testing.T, url, drain string, lines ...string) int {
+	t.Helper()
 	var body bytes.Buffer
 	for _, text := range lines {
 		line := "<190>1 2026-05-01T12:00:00.123456+00:00 host app web.1 - " + text
 		fmt.Fprintf(&body, "%d %s", len(line), line)
 	}
-	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, url, &body)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, &body)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	request.Header.Set("Logplex-Drain-Token", drain)
 	request.Header.Set("Logplex-Msg-Count", strconv.Itoa(len(lines)))
 	request.Header.Set("Content-Type", "application/logplex-1")
-	c.do(request, http.StatusNoContent)
-}
-
-func (c *natsCluster) do(request *http.Request, want int) (answer map[string]any) {
-	c.t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != want {
-		c.t.Fatalf("%s answered %d", request.URL.Redacted(), response.StatusCode)
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if want == http.StatusOK {
-		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	return answer
+	return response.StatusCode
 }
 
-func (c *natsCluster) hec(url, body string) map[string]any {
+func (c *natsCluster) hec(url, body string) (answer map[string]any) {
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -454,7 +479,18 @@ func (c *natsCluster) hec(url, body string) map[string]any {
 	}
 	request.Header.Set("Authorization", "Splunk "+ackToken)
 	request.Header.Set("X-Splunk-Request-Channel", ackChannel)
-	return c.do(request, http.StatusOK)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		c.t.Fatalf("%s answered %d", url, response.StatusCode)
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		c.t.Fatal(err)
+	}
+	return answer
 }
 
 // collect sends an event to the HEC door and returns its ackId.

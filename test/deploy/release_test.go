@@ -46,18 +46,6 @@ func TestRelease(t *testing.T) {
 	checkBill(t, filepath.Join(one, stem+".cdx.json"), binary)
 }
 
-// do runs a program and gives what it prints.
-func do(t *testing.T, folder string, env []string, words ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
-	cmd.Dir, cmd.Env = folder, append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", words, err, out)
-	}
-	return string(out)
-}
-
 // buildRelease builds a release for one system from a copy of the tree in a folder, and gives where it is.
 func buildRelease(t *testing.T, folder, umask string) string {
 	t.Helper()

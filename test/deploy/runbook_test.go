@@ -8,14 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/drainline/drainline/test/internal/process"
 )
 
 // What the pages say to type can be typed.
 func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
-	program := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
+	drainline := program(t, "drainline")
 	for _, page := range []string{runbookFile, "../../deploy/MIGRATE.md", "../../deploy/CAPACITY.md", "../../deploy/splunk/README.md", "../../SECURITY.md",
 		"../../deploy/UPGRADE.md", "../../deploy/BACKUP.md", "../../deploy/nats/README.md", "../../deploy/systemd/README.md", "../../deploy/helm/README.md",
 		"../../deploy/heroku/README.md", "../../deploy/compose/README.md",
@@ -24,14 +22,14 @@ func TestCommandsOfPages(t *testing.T) {
 		if len(commands) == 0 {
 			t.Errorf("no command in %s", page)
 		}
-		checkCommands(t, program, commands)
+		checkCommands(t, drainline, commands)
 	}
 }
 
 // The configurations that the page on moving here shows are good, but for secrets.
 func TestConfigurationsOfMigrate(t *testing.T) {
 	t.Parallel()
-	program := process.Build(t, "github.com/drainline/drainline/services/cmd/drainline")
+	drainline := program(t, "drainline")
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../../deploy/MIGRATE.md"), -1)
 	if len(blocks) == 0 {
 		t.Fatal("there is none")
@@ -41,14 +39,14 @@ func TestConfigurationsOfMigrate(t *testing.T) {
 		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.CommandContext(t.Context(), program, "config", "check", "--offline", "--config", file).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), drainline, "config", "check", "--offline", "--config", file).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s\n%s", err, out, block[1])
 		}
 	}
 }
 
 // checkCommands looks for commands, the rest of a line each, and their flags in the program's help.
-func checkCommands(t *testing.T, program string, commands [][]string) {
+func checkCommands(t *testing.T, drainline string, commands [][]string) {
 	t.Helper()
 	for _, c := range commands {
 		words := strings.Fields(c[1])
@@ -59,7 +57,7 @@ func checkCommands(t *testing.T, program string, commands [][]string) {
 		// What follows a command may be an argument of it: the longest path that is one counts.
 		var help string
 		for n := min(len(path), 2); n > 0; n-- {
-			out, err := exec.CommandContext(t.Context(), program, append(slices.Clone(path[:n]), "--help")...).Output()
+			out, err := exec.CommandContext(t.Context(), drainline, append(slices.Clone(path[:n]), "--help")...).Output()
 			if err == nil && strings.Contains(string(out), "drainline "+strings.Join(path[:n], " ")+" ") {
 				help = string(out)
 				break

@@ -282,15 +282,11 @@ func TestAddOnReadsWhatDrainlineSends(t *testing.T) {
 	}
 	run := process.Command{
 		Name: "drainline run", Env: process.Environ(t, "DRAINLINE_DRAIN_SECRET=secret"),
-		Args: []string{process.Build(t, "github.com/drainline/drainline/services/cmd/drainline"), "run", "--config", file},
+		Args: []string{program(t, "drainline"), "run", "--config", file},
 	}.Start(t)
 	process.Eventually(t, "drainline takes requests", func() bool {
-		response, err := http.Get("http://" + admin + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		status, _ := get(t, "http://"+admin+"/readyz")
+		return status == http.StatusOK
 	})
 
 	var vectors []struct {

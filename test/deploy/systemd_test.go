@@ -2,8 +2,6 @@ package deploy
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -11,11 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/drainline/drainline/test/internal/port"
+	"github.com/drainline/drainline/test/internal/process"
 )
 
 const (
@@ -56,22 +53,15 @@ func (u unit) of(t *testing.T, key string) string {
 func (u unit) environ(t *testing.T, files map[string]string) []string {
 	t.Helper()
 	credentials := t.TempDir()
-	keep := func(id, value string) {
-		if err := os.WriteFile(filepath.Join(credentials, id), []byte(value), 0o400); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, c := range u["LoadCredential"] {
 		id, file, _ := strings.Cut(c, ":")
 		content, ok := files[strings.TrimPrefix(file, installedCredentials)]
 		if !ok {
 			t.Fatalf("LoadCredential=%s: nobody is told to make %s", c, file)
 		}
-		keep(id, content)
-	}
-	for _, c := range u["SetCredential"] {
-		id, value, _ := strings.Cut(c, ":")
-		keep(id, value)
+		if err := os.WriteFile(filepath.Join(credentials, id), []byte(content), 0o400); err != nil {
+			t.Fatal(err)
+		}
 	}
 	env := []string{"CREDENTIALS_DIRECTORY=" + credentials}
 	for _, e := range u["Environment"] {
@@ -91,17 +81,6 @@ func command(t *testing.T, line, program string) []string {
 	return words
 }
 
-// drainlineProgram builds drainline.
-func drainlineProgram(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "drainline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/drainline/drainline/services/cmd/drainline")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
 var units = []string{"drainline.service", "drainline-ingest.service", "drainline-transform.service", "drainline-shipper.service"}
 
 // secretFiles are the files that the README says to make.
@@ -116,7 +95,7 @@ var secretFiles = map[string]string{
 // systemd takes each unit without a word, and finds that it leaves a process next to nothing.
 func TestUnits(t *testing.T) {
 	t.Parallel()
-	program := drainlineProgram(t)
+	drainline := program(t, "drainline")
 	if found, err := filepath.Glob(unitsFolder + "/*.*"); err != nil || len(found) != len(units)+len([]string{"README.md", "drainline.yaml"}) {
 		t.Fatalf("there are %v (%v): a socket unit would listen while ingest must refuse", found, err)
 	}
@@ -124,28 +103,37 @@ func TestUnits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := readUnit(t, name)
-			checkExposure(t, name, program)
+			checkExposure(t, name, drainline)
 			if stop, restart := u.of(t, "TimeoutStopSec"), u.of(t, "RestartPreventExitStatus"); stop != "60" || restart != "2" {
 				t.Errorf("TimeoutStopSec=%s RestartPreventExitStatus=%s", stop, restart)
 			}
-			start := command(t, u.of(t, "ExecStart"), program)
-			help, err := exec.CommandContext(t.Context(), program, start[1], "--help").CombinedOutput()
+			start := command(t, u.of(t, "ExecStart"), drainline)
+			help, err := exec.CommandContext(t.Context(), drainline, start[1], "--help").CombinedOutput()
 			if err != nil || !strings.Contains(string(help), "Usage:\n  drainline "+start[1]+" [flags]") {
 				t.Errorf("%v: %v\n%s", start, err, help)
 			}
 			env := u.environ(t, secretFiles)
-			for _, check := range [][]string{{program, "config", "check", "--config", unitsConfig}, command(t, u["ExecReload"][0], program)} {
-				cmd := exec.CommandContext(t.Context(), check[0], check[1:]...)
-				cmd.Env = env
-				if out, err := cmd.CombinedOutput(); err != nil {
-					t.Errorf("%v: %v\n%s", check, err, out)
-				}
-			}
-			for _, s := range slices.Concat(u["LoadCredential"], u["SetCredential"]) {
+			for _, s := range u["LoadCredential"] {
 				id, _, _ := strings.Cut(s, ":")
 				if named := "${CREDENTIALS_DIRECTORY}/" + id; !strings.Contains(read(t, unitsConfig), named) && !slices.ContainsFunc(u["Environment"], func(e string) bool { return strings.HasSuffix(e, "=%d/"+id) }) {
 					t.Errorf("nothing reads the credential %s", id)
 				}
+			}
+			reload := command(t, u["ExecReload"][0], drainline)
+			check := exec.CommandContext(t.Context(), reload[0], reload[1:]...)
+			check.Env = env
+			if out, err := check.CombinedOutput(); err != nil {
+				t.Errorf("%v: %v\n%s", reload, err, out)
+			}
+			if start[1] == "run" {
+				return // see TestUnitRuns
+			}
+			// What it loads is enough for it to get as far as a bus that is not there.
+			service := exec.CommandContext(t.Context(), start[0], start[1:]...)
+			service.Env = append(env, "DRAINLINE_BUS__URL=nats://127.0.0.1:1", "DRAINLINE_BUS__CONNECT_TIMEOUT=10ms")
+			out, err := service.CombinedOutput()
+			if service.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "nats://127.0.0.1:1") {
+				t.Errorf("%v: %v\n%s", start, err, out)
 			}
 		})
 	}
@@ -198,53 +186,25 @@ func TestUnitRuns(t *testing.T) {
 	t.Parallel()
 	u := readUnit(t, "drainline.service")
 	door, admin := port.Free(t), port.Free(t)
-	program := drainlineProgram(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	words := append(command(t, u.of(t, "ExecStart"), program),
-		"--set", "ingest.logplex.listen="+door, "--set", "admin.listen="+admin, "--set", "bus.embedded.dir="+t.TempDir())
-	process := exec.CommandContext(ctx, words[0], words[1:]...)
-	process.Env = u.environ(t, secretFiles)
-	var said strings.Builder
-	process.Stdout, process.Stderr = &said, &said
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	post := func(user string) (int, error) {
-		const line = "<190>1 2026-11-23T10:00:00.000000+00:00 host app web.1 - hello there"
-		url := fmt.Sprintf("http://%s@%s/logs/shop", user, door)
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(fmt.Sprintf("%d %s", len(line), line)))
-		if err != nil {
-			return 0, err
+	p := process.Command{
+		Name: "drainline.service", Env: u.environ(t, secretFiles),
+		Args: append(command(t, u.of(t, "ExecStart"), program(t, "drainline")),
+			"--set", "ingest.logplex.listen="+door, "--set", "admin.listen="+admin, "--set", "bus.embedded.dir="+t.TempDir()),
+	}.Start(t)
+	process.Eventually(t, "it is ready", func() bool {
+		if p.HasEnded() {
+			t.Fatalf("it ended with %d: %s", p.Exit(), p.Output())
 		}
-		req.Header.Set("Content-Type", "application/logplex-1")
-		req.Header.Set("Logplex-Msg-Count", "1")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return 0, err
+		status, _ := get(t, "http://"+admin+"/readyz")
+		return status == http.StatusOK
+	})
+	for user, want := range map[string]int{":s3cret": http.StatusNoContent, ":wrong": http.StatusUnauthorized} {
+		if status := postLogplex(t, "http://"+user+"@"+door+"/logs/shop", natsDrain, "hello there"); status != want {
+			t.Errorf("%s: %d, want %d", user, status, want)
 		}
-		return res.StatusCode, res.Body.Close()
 	}
-	for {
-		code, err := post(":s3cret")
-		if err == nil && code/100 == 2 {
-			break
-		}
-		if err == nil || ctx.Err() != nil {
-			t.Fatalf("%d %v\n%s", code, err, &said)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	if code, err := post(":wrong"); err != nil || code != http.StatusUnauthorized {
-		t.Errorf("another secret: %d %v", code, err)
-	}
-	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, &said)
-	}
-	if strings.Contains(said.String(), "s3cret") {
-		t.Errorf("the secret was shown:\n%s", &said)
+	p.Stop()
+	if strings.Contains(p.Output(), "s3cret") {
+		t.Errorf("the secret was shown:\n%s", p.Output())
 	}
 }

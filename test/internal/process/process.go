@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,17 +25,6 @@ func Eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
-}
-
-// Build builds a program's package into a folder of the test's own, and returns its path.
-func Build(t *testing.T, pkg string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), filepath.Base(pkg))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, pkg) //nolint:gosec // a test says what
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s cannot be built: %v\n%s", pkg, err, out)
-	}
-	return file
 }
 
 // Command is a program and all it is started with.
