@@ -14,7 +14,8 @@ import (
 func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
 	drainline := program(t, "drainline")
-	for _, page := range []string{runbookFile, "../../deploy/MIGRATE.md", "../../deploy/CAPACITY.md", "../../deploy/splunk/README.md", "../../SECURITY.md",
+	for _, page := range []string{
+		runbookFile, "../../deploy/MIGRATE.md", "../../deploy/CAPACITY.md", "../../deploy/splunk/README.md", "../../SECURITY.md",
 		"../../deploy/UPGRADE.md", "../../deploy/BACKUP.md", "../../deploy/nats/README.md", "../../deploy/systemd/README.md", "../../deploy/helm/README.md",
 		"../../deploy/heroku/README.md", "../../deploy/compose/README.md",
 	} {

@@ -78,7 +78,9 @@ func Sets(sets []string) (config.Loader, error) {
 }
 
 // WithBus are sections of the configuration, and what a process uses of it to reach the bus.
-func WithBus(sections ...string) []string { return append([]string{"bus.nkey", "bus.tls"}, sections...) }
+func WithBus(sections ...string) []string {
+	return append([]string{"bus.nkey", "bus.tls"}, sections...)
+}
 
 // Command makes the command that runs a program until it is told to stop. The sections are
 // those whose secrets it uses (config.Loader.Uses); without any it uses all.
