@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/drainline/drainline/proto/wire"
@@ -21,6 +22,12 @@ const (
 	readForgotten = time.Minute
 	// readTries are how often what is missing is asked for again.
 	readTries = 3
+	// leaderWait is how long nobody may answer for a stream, and leaderPause how long to wait
+	// before it is asked for again. A cluster needs some seconds to choose another leader.
+	leaderWait  = 15 * time.Second
+	leaderPause = 250 * time.Millisecond
+	// codeNoCluster is the answer of a cluster that has no leader itself.
+	codeNoCluster = 10008
 )
 
 // Kept is a message that a stream keeps.
@@ -73,9 +80,13 @@ type reader struct {
 // read reads on from the last message with a consumer of its own. It reports false when
 // something is missing.
 func (r *reader) read(ctx context.Context, f func(*Kept) error) (done bool, err error) {
-	consumer, err := r.conn.js.CreateConsumer(ctx, r.o.Stream, r.consumer())
+	var consumer jetstream.Consumer
+	err = withLeader(ctx, r.o.Stream, func() (err error) {
+		consumer, err = r.conn.js.CreateConsumer(ctx, r.o.Stream, r.consumer())
+		return err //nolint:wrapcheck // withLeader does
+	})
 	if err != nil {
-		return false, fmt.Errorf("stream %s: %w", r.o.Stream, err)
+		return false, err
 	}
 	defer r.forget(ctx, consumer.CachedInfo().Name)
 	delivered := uint64(0)
@@ -89,7 +100,10 @@ func (r *reader) read(ctx context.Context, f func(*Kept) error) (done bool, err 
 			return false, nil
 		case r.last == before: // what was counted may have been removed meanwhile
 			info, err := consumer.Info(ctx)
-			if err != nil {
+			switch {
+			case isLeaderless(err) || errors.Is(err, jetstream.ErrConsumerNotFound): // its server is gone, and it with that
+				return false, nil
+			case err != nil:
 				return false, fmt.Errorf("stream %s: %w", r.o.Stream, err)
 			}
 			return info.NumPending == 0, nil
@@ -141,6 +155,8 @@ func (r *reader) pull(ctx context.Context, consumer jetstream.Consumer, delivere
 	switch {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx) //nolint:wrapcheck // the caller's own
+	case isLeaderless(err) || errors.Is(err, jetstream.ErrConsumerDeleted):
+		return false, nil
 	case err != nil && wait.Err() == nil:
 		return false, fmt.Errorf("stream %s: %w", r.o.Stream, err)
 	}
@@ -175,21 +191,60 @@ var ErrGone = errors.New("bus: the message is gone already")
 // Remove deletes a message that Read has read. It looks first: a stream that was damaged
 // may have given the number to another.
 func (c *Conn) Remove(ctx context.Context, stream string, k *Kept) error {
-	s, err := c.js.Stream(ctx, stream)
+	var (
+		s     jetstream.Stream
+		there *jetstream.RawStreamMsg
+	)
+	err := withLeader(ctx, stream, func() (err error) {
+		s, err = c.js.Stream(ctx, stream)
+		return err //nolint:wrapcheck // withLeader does
+	})
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", stream, err)
+		return err
 	}
-	there, err := s.GetMsg(ctx, k.Sequence)
+	err = withLeader(ctx, stream, func() (err error) {
+		there, err = s.GetMsg(ctx, k.Sequence)
+		return err //nolint:wrapcheck // withLeader does
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return ErrGone
 	case err != nil:
-		return fmt.Errorf("stream %s: message %d: %w", stream, k.Sequence, err)
+		return fmt.Errorf("message %d: %w", k.Sequence, err)
 	case there.Subject != k.Subject || !there.Time.Equal(k.Stored):
 		return ErrGone
 	}
-	if err := s.DeleteMsg(ctx, k.Sequence); err != nil {
-		return fmt.Errorf("stream %s: message %d: %w", stream, k.Sequence, err)
+	err = withLeader(ctx, stream, func() error { return s.DeleteMsg(ctx, k.Sequence) })
+	if err != nil {
+		return fmt.Errorf("message %d: %w", k.Sequence, err)
 	}
 	return nil
+}
+
+// withLeader calls f, which asks for a stream, until somebody answers for that. Nothing was
+// done where nobody did.
+func withLeader(ctx context.Context, stream string, f func() error) error {
+	wait, cancel := context.WithTimeout(ctx, leaderWait)
+	defer cancel()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if !isLeaderless(err) {
+			return fmt.Errorf("stream %s: %w", stream, err)
+		}
+		select {
+		case <-time.After(leaderPause):
+		case <-wait.Done():
+			return fmt.Errorf("stream %s: no NATS server answers for it: see that enough of them are up, and try again: %w", stream, err)
+		}
+	}
+}
+
+// isLeaderless reports whether nobody was there to answer, which passes when a cluster has
+// chosen another leader.
+func isLeaderless(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, nats.ErrNoResponders) || errors.As(err, &api) && api.ErrorCode == codeNoCluster
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/drainline/drainline/proto/wire"
@@ -189,6 +190,50 @@ func TestReadOutlivesItsConnection(t *testing.T) {
 	})
 	if err != nil || next != 3*readMessages+1 {
 		t.Errorf("%d read, %v", next-1, err)
+	}
+}
+
+// A stream for which nobody answers for a moment, as while a cluster chooses a leader, is
+// asked for again, until somebody does or the context ends.
+func TestReadWaitsForALeader(t *testing.T) {
+	t.Parallel()
+	s, _ := startKeeping(t)
+	c := dial(t, s.url())
+	keep(t, c, "a", 1, 3, 0)
+	calls := 0
+	err := withLeader(soon(t), "x", func() error {
+		if calls++; calls < 3 {
+			return nats.ErrNoResponders
+		}
+		return nil
+	})
+	if err != nil || calls != 3 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+	calls = 0
+	refused := errors.New("refused")
+	if err := withLeader(soon(t), "x", func() error { calls++; return refused }); !errors.Is(err, refused) || calls != 1 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+
+	// A server without JetStream answers for no stream.
+	restart := func(jetStream bool) {
+		before := c.Connects()
+		s.stop()
+		s.opts.JetStream = jetStream
+		s.start()
+		eventually(t, "the connection is back", func() bool { return c.Connects() > before })
+	}
+	restart(false)
+	ended, cancel := context.WithTimeout(t.Context(), 3*leaderPause)
+	defer cancel()
+	err = c.Read(ended, ReadOptions{Stream: c.Names().DeadStream()}, func(*Kept) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "stream t_dead: no NATS server answers for it") {
+		t.Error(err)
+	}
+	restart(true)
+	if diff := cmp.Diff([]string{"a1", "a2", "a3"}, read(t, c, ReadOptions{})); diff != "" {
+		t.Error(diff)
 	}
 }
 
