@@ -40,9 +40,13 @@ Three servers run. For the services and commands, in other terminals:
   export DRAINLINE_BUS__URL=nats://127.0.0.1:$port,nats://127.0.0.1:$((port + 1)),nats://127.0.0.1:$((port + 2))
   export DRAINLINE_BUS__REPLICAS=3 DRAINLINE_BUS__TLS__CA_FILE=$dir/keys/ca.pem
 
+  export SPLUNK_HEC_URL=https://splunk.example.com:8088 SPLUNK_HEC_TOKEN=YOUR-TOKEN
+
+with your Splunk's, since a destination has a stream of its own, which services may not make. Then
+
   DRAINLINE_BUS__NKEY_FILE=$dir/keys/admin.nk drainline streams apply
 
-then each service with its own key (ingest.nk, transform.nk, shipper.nk), and with operator.nk
+and each service with its own key (ingest.nk, transform.nk, shipper.nk), and with operator.nk
 every other command. Ctrl-C stops the servers.
 END
 wait
