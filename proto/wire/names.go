@@ -33,6 +33,12 @@ const (
 	StageShipper   = "shipper"
 )
 
+// InboxPrefix begins the subjects on which a user gets his answers, so that nobody else can hear them.
+func InboxPrefix(user string) string { return "_INBOX_" + user }
+
+// MicroService is the name of a service in NATS' discovery.
+func MicroService(service string) string { return "drainline-" + service }
+
 // Names makes the names of streams and subjects under one prefix, which lets
 // several installations share a NATS account.
 type Names struct{ Prefix string }
@@ -84,6 +90,9 @@ func (n Names) SuspectSubject(stage string, id ID) string {
 	return n.Prefix + ".suspects." + stage + "." + id.String()
 }
 
+// SuspectSubjectsOf matches the notes of one stage.
+func (n Names) SuspectSubjectsOf(stage string) string { return n.Prefix + ".suspects." + stage + ".*" }
+
 // SuspectSubjects matches every note.
 func (n Names) SuspectSubjects() string { return n.Prefix + ".suspects.>" }
 
@@ -116,6 +125,11 @@ func (n Names) LedgerStream() string { return n.Prefix + "_ledger" }
 // there are several where they have more rows than a message has room for.
 func (n Names) LedgerSubject(hour time.Time, stage, instance string, part int) string {
 	return n.Prefix + ".ledger." + hour.UTC().Format("2006010215") + "." + stage + "." + instance + "." + strconv.Itoa(part)
+}
+
+// LedgerSubjectsOf matches the books of all instances of one stage.
+func (n Names) LedgerSubjectsOf(stage string) string {
+	return n.Prefix + ".ledger.*." + stage + ".*.*"
 }
 
 // LedgerSubjects matches all books.

@@ -117,6 +117,7 @@ func TestNATSCluster(t *testing.T) {
 			t.Errorf("%s is not seen: %s", service, seen)
 		}
 	}
+	t.Run("backup", func(t *testing.T) { c.checkBackup(t) })
 	if found := c.violations(); found != nil {
 		t.Errorf("somebody wants more than he may:\n%s", strings.Join(found, "\n"))
 	}
@@ -135,6 +136,70 @@ func TestNATSCluster(t *testing.T) {
 	}
 }
 
+// checkBackup copies a stream as `nats backup stream` does, and makes it anew out of the copy
+// once it is lost.
+func (c *natsCluster) checkBackup(t *testing.T) {
+	t.Helper()
+	const (
+		stream  = "drainline_audit"
+		timeout = 30 * time.Second
+	)
+	kept := c.must("operator", "audit")
+	backup, admin := c.connectAs(t, "backup", "backup"), c.connectAs(t, "admin", "operator")
+	ask := func(nc *nats.Conn, call string, request any) (answer map[string]any) {
+		t.Helper()
+		var body []byte
+		if request != nil {
+			var err error
+			if body, err = json.Marshal(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := nc.Request("$JS.API.STREAM."+call+"."+stream, body, timeout)
+		if err == nil {
+			err = json.Unmarshal(m.Data, &answer)
+		}
+		if err != nil || answer["error"] != nil {
+			t.Fatalf("%s: %v, %v", call, answer["error"], err)
+		}
+		return answer
+	}
+	inbox := backup.NewInbox()
+	sub, err := backup.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := ask(backup, "SNAPSHOT", map[string]any{"deliver_subject": inbox, "chunk_size": 128 << 10})
+	var chunks [][]byte
+	for {
+		m, err := sub.NextMsg(timeout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Data) == 0 {
+			break
+		}
+		chunks = append(chunks, m.Data)
+		if m.Reply == "" {
+			continue
+		}
+		if err := m.Respond(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(admin, "DELETE", nil)
+	to, _ := ask(backup, "RESTORE", map[string]any{"config": about["config"], "state": about["state"]})["deliver_subject"].(string)
+	for _, chunk := range append(chunks, nil) { // the empty one ends it
+		m, err := backup.Request(to, chunk, timeout)
+		if err != nil || strings.Contains(string(m.Data), `"error"`) {
+			t.Fatalf("restoring: %v, %v", m, err)
+		}
+	}
+	if got := c.must("operator", "audit"); got != kept || kept == "" {
+		t.Errorf("restored is\n%swhat was kept is\n%s", got, kept)
+	}
+}
+
 // checkRefusals tries what the users of services and people could want of each other's.
 func (c *natsCluster) checkRefusals(t *testing.T) {
 	t.Helper()
@@ -144,7 +209,7 @@ func (c *natsCluster) checkRefusals(t *testing.T) {
 		ack       = ".1.1.1.1.1"
 	)
 	connections := map[string]*nats.Conn{}
-	for _, user := range []string{"ingest", "transform", "shipper", "admin", "operator"} {
+	for _, user := range []string{"ingest", "transform", "shipper", "admin", "operator", "backup"} {
 		connections[user] = c.connect(t, user)
 	}
 	for _, r := range []struct{ user, want, subject string }{
@@ -197,13 +262,26 @@ func (c *natsCluster) checkRefusals(t *testing.T) {
 		{"operator", publish, "$JS.API.CONSUMER.MSG.NEXT.drainline_events_splunk.shipper"},
 		{"operator", publish, "$JS.ACK.drainline_events_splunk.shipper" + ack},
 		{"operator", publish, "drainline.seen"},
+		{"backup", publish, "drainline.raw.s0"},
+		{"backup", publish, "drainline.audit"},
+		{"backup", publish, "$JS.API.STREAM.SNAPSHOT.other"},
+		{"backup", publish, "$JS.API.STREAM.RESTORE.other"},
+		{"backup", publish, "$JS.API.STREAM.MSG.DELETE.drainline_dead"},
+		{"backup", publish, "$JS.API.CONSUMER.CREATE.drainline_dead.mine"},
+		{"backup", publish, "$JS.API.CONSUMER.MSG.NEXT.drainline_events_splunk.shipper"},
+		{"backup", subscribe, "drainline.dead.>"},
+		{"backup", subscribe, "_INBOX_operator.>"},
 	} {
 		c.mustRefuse(t, connections[r.user], r.user, r.want, r.subject)
 	}
+	may := map[string][]string{
+		"admin":  {"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE"},
+		"backup": {"STREAM.SNAPSHOT", "STREAM.RESTORE"},
+	}
 	for user, nc := range connections {
 		c.mustRefuse(t, nc, user, subscribe, ">")
-		for _, call := range []string{"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.SNAPSHOT"} {
-			if user == "admin" && call != "STREAM.PURGE" && call != "STREAM.SNAPSHOT" {
+		for _, call := range []string{"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.PURGE", "STREAM.SNAPSHOT", "STREAM.RESTORE"} {
+			if slices.Contains(may[user], call) {
 				continue
 			}
 			for _, stream := range []string{"drainline_raw_s0", "drainline_events_splunk", "drainline_dead", "drainline_audit"} {
@@ -245,7 +323,7 @@ func (c *natsCluster) checkDifferences(t *testing.T) {
 	differs.Line(`admin +(http://\S+) .*`)
 	differs.Stop()
 
-	const soon = 10 * time.Second // no more than a busy machine takes; a question nobody answers takes 15 s or a minute
+	const soon = 40 * time.Second // which a busy machine does not take either; a question nobody answered took a minute
 	for _, tried := range []struct {
 		user, want string
 		args       []string
@@ -512,11 +590,18 @@ func (c *natsCluster) acknowledged(url, id string) bool {
 // connect is a plain connection to NATS as a user.
 func (c *natsCluster) connect(t *testing.T, user string) *nats.Conn {
 	t.Helper()
+	return c.connectAs(t, user, user)
+}
+
+// connectAs is connect with the inbox of a user.
+func (c *natsCluster) connectAs(t *testing.T, user, inbox string) *nats.Conn {
+	t.Helper()
 	key, err := nats.NkeyOptionFromSeed(c.file("keys/" + user + ".nk"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(c.url(), key, nats.RootCAs(c.file("keys/ca.pem")), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	nc, err := nats.Connect(c.url(), key, nats.RootCAs(c.file("keys/ca.pem")), nats.CustomInboxPrefix("_INBOX_"+inbox),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ func keysCommand() *cobra.Command {
 		Use:   "keys DIR",
 		Short: "Make the keys of NATS users, one for each service",
 		Long: `Make the keys of the users that a NATS server knows, in a folder: ingest.nk, transform.nk,
-shipper.nk, admin.nk (for "drainline streams apply") and operator.nk (for all other commands)
-have the secret seeds, which bus.nkey_file names, and keys.conf has the public keys, for the
+shipper.nk, admin.nk (for "drainline streams apply"), operator.nk (for all other commands) and
+backup.nk (for "nats backup") have the secret seeds, which bus.nkey_file names, and keys.conf has the public keys, for the
 server. What each of them may do "drainline streams permissions" prints.
 
 With --certificates it also makes an authority and a certificate for NATS servers, to try

@@ -54,7 +54,7 @@ func (p *Process) show() {
 	p.presence.hide = nil
 	for i, s := range p.presence.services {
 		shown := bus.Service{
-			Name: "drainline-" + s.service, Version: Build(), Description: descriptions[s.service],
+			Name: wire.MicroService(s.service), Version: Build(), Description: descriptions[s.service],
 			Metadata: map[string]string{
 				"instance": p.Instance, "host": p.presence.host, "started": p.presence.started.Format(time.RFC3339),
 				"version": Build(), "configuration": *p.inForce.Load(),

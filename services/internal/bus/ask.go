@@ -14,8 +14,6 @@ import (
 // Operator is the Options.Name of commands that ask services and watch what they publish.
 const Operator = "operator"
 
-const operatorInbox = inboxPrefix + Operator
-
 // Bounds of what is taken of answers: in number, in bytes as they come, and of one when it
 // is inflated.
 const (

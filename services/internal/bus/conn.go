@@ -45,8 +45,6 @@ const (
 	// user who may not ask may still be allowed all that is needed.
 	accountInfo     = "$JS.API.INFO"
 	accountInfoTime = time.Second
-
-	inboxPrefix = "_INBOX_"
 )
 
 // Options say how to reach the bus.
@@ -167,7 +165,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 func (c *Conn) natsOptions(o Options, up chan<- struct{}) []nats.Option {
 	options := []nats.Option{
 		nats.Name("drainline " + o.Name),
-		nats.CustomInboxPrefix(inboxPrefix + o.Name),
+		nats.CustomInboxPrefix(wire.InboxPrefix(o.Name)),
 		nats.MaxReconnects(reconnectTries),
 		nats.IgnoreAuthErrorAbort(), // credentials may be put right while we try
 		nats.ReconnectWait(reconnectWait),

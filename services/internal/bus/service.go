@@ -111,7 +111,7 @@ func semantic(build string) string {
 // optional tells of a denial whether all that matters works without: to show oneself and
 // to answer those who ask.
 func (c *Conn) optional(denied string) bool {
-	for _, what := range []string{`Subscription to "` + discovery, `Subscription to "` + c.names.StatusSubject() + `"`, `Publish to "` + operatorInbox + "."} {
+	for _, what := range []string{`Subscription to "` + discovery, `Subscription to "` + c.names.StatusSubject() + `"`, `Publish to "` + wire.InboxPrefix(Operator) + "."} {
 		if strings.Contains(denied, what) {
 			return true
 		}

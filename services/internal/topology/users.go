@@ -17,11 +17,13 @@ const (
 	UserAdmin = "admin"
 	// UserOperator looks at everything, and replays and removes dead letters.
 	UserOperator = bus.Operator
+	// UserBackup reads whole streams with NATS' own command, and makes them anew out of that.
+	UserBackup = "backup"
 )
 
 // UserNames are all of them.
 func UserNames() []string {
-	return []string{UserIngest, UserTransform, UserShipper, UserAdmin, UserOperator}
+	return []string{UserIngest, UserTransform, UserShipper, UserAdmin, UserOperator, UserBackup}
 }
 
 // User is somebody on the bus, with all that he needs there and nothing else.
@@ -36,13 +38,14 @@ type User struct {
 // configuration: another destination, shard or promise of acknowledgement is more.
 func Users(c *config.Config) []User {
 	p := permits{plan: New(c, 0), names: wire.Names{Prefix: c.Bus.Prefix}, acknowledges: Acknowledges(c)}
-	return []User{p.ingest(), p.transform(), p.shipper(), p.admin(), p.operator()}
+	return []User{p.ingest(), p.transform(), p.shipper(), p.admin(), p.operator(), p.backup()}
 }
 
 // JetStream's requests, which are followed by a stream, and a consumer where it is about one.
 const (
 	apiAccount        = "$JS.API.INFO"
 	apiStreams        = "$JS.API.STREAM.LIST"
+	apiStreamNames    = "$JS.API.STREAM.NAMES"
 	apiStream         = "$JS.API.STREAM.INFO."
 	apiCreate         = "$JS.API.STREAM.CREATE."
 	apiUpdate         = "$JS.API.STREAM.UPDATE."
@@ -54,7 +57,13 @@ const (
 	apiConsumerDelete = "$JS.API.CONSUMER.DELETE."
 	apiNext           = "$JS.API.CONSUMER.MSG.NEXT."
 	apiUnpin          = "$JS.API.CONSUMER.UNPIN."
+	apiSnapshot       = "$JS.API.STREAM.SNAPSHOT."
+	apiRestore        = "$JS.API.STREAM.RESTORE."
 	apiAck            = "$JS.ACK."
+
+	// What a backup brings is acknowledged, and what a restore takes is sent, on subjects of their own.
+	snapshotAck     = "$JS.SNAPSHOT.ACK."
+	snapshotRestore = "$JS.SNAPSHOT.RESTORE."
 
 	// whoAmI is answered by every server, with the name of who asks.
 	whoAmI = "$SYS.REQ.USER.INFO"
@@ -77,7 +86,7 @@ func (p permits) ingest() User {
 	u.publish(p.names.SeenSubject())
 	u.subscribe(p.names.SeenSubject())
 	if p.acknowledges {
-		u.publish(p.names.Prefix+".ackids.*", p.names.AckSubject(wire.StageIngest))
+		u.publish(p.names.AckIDSubjects(), p.names.AckSubject(wire.StageIngest))
 		u.publish(reading(p.names.AckStream())...)
 	}
 	return u.User
@@ -127,9 +136,21 @@ func (p permits) operator() User {
 	for _, stream := range []string{p.names.DeadStream(), p.names.LedgerStream(), p.names.AuditStream()} {
 		u.publish(reading(stream)...)
 	}
-	u.publish(apiGet+p.names.DeadStream(), apiRemove+p.names.DeadStream(), p.books(UserOperator))
+	u.publish(apiGet+p.names.DeadStream(), apiRemove+p.names.DeadStream(), p.names.LedgerSubjectsOf(UserOperator))
 	for _, s := range slices.Concat(p.raw(), p.events()) { // what is replayed
 		u.publish(s.Config.Subjects...)
+	}
+	return u.User
+}
+
+// backup is for `nats backup`, with the inbox of this user.
+func (p permits) backup() User {
+	u := userPermits{User{Name: UserBackup}}
+	u.subscribe(wire.InboxPrefix(UserBackup) + ".>")
+	u.publish(apiStreams, apiStreamNames)
+	for _, s := range p.plan.Streams {
+		name := s.Config.Name
+		u.publish(apiStream+name, apiSnapshot+name, apiRestore+name, snapshotAck+name+".*", snapshotRestore+name+".*")
 	}
 	return u.User
 }
@@ -138,10 +159,10 @@ func (p permits) operator() User {
 // what waits in them, to keep its books, and to be seen.
 func (p permits) service(name string) userPermits {
 	u := p.user(name, name)
-	u.publish(p.names.DeadSubject(name, "*"), p.books(name), "_INBOX_"+UserOperator+".>")
+	u.publish(p.names.DeadSubject(name, "*"), p.names.LedgerSubjectsOf(name), wire.InboxPrefix(UserOperator)+".>")
 	u.subscribe(p.names.StatusSubject())
 	const discovery = "$SRV.*"
-	micro := "drainline-" + name
+	micro := wire.MicroService(name)
 	u.subscribe(discovery, discovery+"."+micro, discovery+"."+micro+".*")
 	return u
 }
@@ -156,7 +177,7 @@ func (p permits) person(name string) userPermits {
 // user is what everybody needs who looks at the streams.
 func (p permits) user(name, inbox string) userPermits {
 	u := userPermits{User{Name: name}}
-	u.subscribe("_INBOX_" + inbox + ".>")
+	u.subscribe(wire.InboxPrefix(inbox) + ".>")
 	u.publish(apiAccount, whoAmI, p.names.AuditSubject())
 	for _, s := range p.plan.Streams {
 		u.publish(apiStream + s.Config.Name)
@@ -169,13 +190,11 @@ func (p permits) user(name, inbox string) userPermits {
 
 // processing is what comes with looking into messages: notes on those that may kill.
 func (p permits) processing(u *userPermits, stage string) {
-	u.publish(p.names.Prefix+".suspects."+stage+".*", apiGet+p.names.SuspectStream())
+	u.publish(p.names.SuspectSubjectsOf(stage), apiGet+p.names.SuspectStream())
 	if p.acknowledges {
 		u.publish(p.names.AckSubject(stage))
 	}
 }
-
-func (p permits) books(stage string) string { return p.names.Prefix + ".ledger.*." + stage + ".*.*" }
 
 // raw are the streams that transform takes from.
 func (p permits) raw() []Stream {
