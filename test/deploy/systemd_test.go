@@ -130,7 +130,7 @@ func TestUnits(t *testing.T) {
 			}
 			// What it loads is enough for it to get as far as a bus that is not there.
 			service := exec.CommandContext(t.Context(), start[0], start[1:]...)
-			service.Env = append(env, "DRAINLINE_BUS__URL=nats://127.0.0.1:1", "DRAINLINE_BUS__CONNECT_TIMEOUT=10ms")
+			service.Env = slices.Concat(env, []string{"DRAINLINE_BUS__URL=nats://127.0.0.1:1", "DRAINLINE_BUS__CONNECT_TIMEOUT=10ms"})
 			out, err := service.CombinedOutput()
 			if service.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "nats://127.0.0.1:1") {
 				t.Errorf("%v: %v\n%s", start, err, out)
