@@ -56,6 +56,7 @@ func nats(tb testing.TB, dir string, port int) *server.Server {
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, SyncAlways: true,
 		NoSigs: true, NoLog: true, MaxPayload: 2 << 20,
+		JetStreamMaxStore: 1 << 40, // told nothing it lets streams reserve three quarters of the free disk
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // answer has an instance answer on the bus.
 func answer(t *testing.T, b *bustest.Bus, s app.Status) {
 	t.Helper()
-	stop, err := b.Connect(s.Services[0]).Serve(bus.Service{Name: "drainline", Version: "1.0.0", Answer: func() []byte {
+	conn := b.Connect(s.Services[0])
+	stop, err := conn.Serve(bus.Service{Name: "drainline", Version: "1.0.0", Answer: func() []byte {
 		content, err := json.Marshal(s)
 		if err != nil {
 			t.Error(err)
@@ -32,6 +33,9 @@ func answer(t *testing.T, b *bustest.Bus, s app.Status) {
 		return content
 	}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.JetStream().Conn().Flush(); err != nil { // the server knows of it when others ask
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
