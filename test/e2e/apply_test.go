@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/drainline/drainline/test/internal/port"
@@ -76,12 +78,21 @@ func (s *installation) apply(w topology) (said string) {
 	return p.stdout.String()
 }
 
-// under does something while drains send, and returns what they sent.
+// under does something while drains send, which they begin before and end after it, and
+// returns what they sent.
 func (s *installation) under(do func()) ledger {
 	s.t.Helper()
-	load := send(s.t, s.url, "--drains", "16", "--frames", "10", "--rate", "1000", "--for", "4s", "--no-loss-reports")
-	eventually(s.t, "something is accepted", func() bool { return lines(load.ledger) > 0 })
+	const rate = 1000
+	load := send(s.t, s.url, "--drains", "64", "--frames", "10", "--rate", strconv.Itoa(rate), "--no-loss-reports")
+	underWay := func() {
+		s.t.Helper()
+		before := lines(load.ledger)
+		eventually(s.t, "more is accepted", func() bool { return lines(load.ledger) > before+rate })
+	}
+	underWay()
 	do()
+	underWay()
+	load.signal(syscall.SIGTERM)
 	accepted := load.accepted()
 	for id, n := range accepted {
 		s.accepted[id] += n
@@ -156,12 +167,14 @@ func TestApplyOnALiveTopology(t *testing.T) {
 	s.under(func() {
 		s.apply(now)
 		s.restart("shipper", "transform", "ingest")
+		s.used("drainline_raw_s1", "drainline_raw_s2")
 	})
-	s.used("drainline_raw_s1", "drainline_raw_s2")
 
 	now.destinations["second"] = second.url
-	s.under(func() { s.apply(now) }) // services take it by themselves
-	s.used("drainline_events_second")
+	s.under(func() {
+		s.apply(now)
+		s.used("drainline_events_second") // services take it by themselves
+	})
 
 	now.shards = 1
 	s.under(func() {

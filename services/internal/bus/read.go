@@ -226,18 +226,21 @@ func (c *Conn) Remove(ctx context.Context, stream string, k *Kept) error {
 func withLeader(ctx context.Context, stream string, f func() error) error {
 	wait, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
+	var leaderless error
 	for {
 		err := f()
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !isLeaderless(err) {
+		case isLeaderless(err):
+			leaderless = err
+		case leaderless == nil || ctx.Err() == nil: // or ctx has ended while it was asked again
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
 		select {
 		case <-time.After(leaderPause):
 		case <-wait.Done():
-			return fmt.Errorf("stream %s: no NATS server answers for it: see that enough of them are up, and try again: %w", stream, err)
+			return fmt.Errorf("stream %s: no NATS server answers for it: see that enough of them are up, and try again: %w", stream, leaderless)
 		}
 	}
 }

@@ -215,6 +215,18 @@ func TestReadWaitsForALeader(t *testing.T) {
 	if err := withLeader(soon(t), "x", func() error { calls++; return refused }); !errors.Is(err, refused) || calls != 1 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
+	ended, end := context.WithCancel(t.Context())
+	calls = 0
+	err = withLeader(ended, "x", func() error {
+		if calls++; calls == 1 {
+			return nats.ErrNoResponders
+		}
+		end() // while the server has not answered
+		return ended.Err()
+	})
+	if !errors.Is(err, nats.ErrNoResponders) || calls != 2 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
 
 	// A server without JetStream answers for no stream.
 	restart := func(jetStream bool) {
@@ -225,9 +237,9 @@ func TestReadWaitsForALeader(t *testing.T) {
 		eventually(t, "the connection is back", func() bool { return c.Connects() > before })
 	}
 	restart(false)
-	ended, cancel := context.WithTimeout(t.Context(), 3*leaderPause)
+	brief, cancel := context.WithTimeout(t.Context(), 8*leaderPause)
 	defer cancel()
-	err = c.Read(ended, ReadOptions{Stream: c.Names().DeadStream()}, func(*Kept) error { return nil })
+	err = c.Read(brief, ReadOptions{Stream: c.Names().DeadStream()}, func(*Kept) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "stream t_dead: no NATS server answers for it") {
 		t.Error(err)
 	}
