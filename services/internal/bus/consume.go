@@ -72,6 +72,7 @@ type Consumer struct {
 	taken int                   // handed out by dispatch and not settled
 	// Messages whose ack may be lost are acked again, not processed again.
 	acked recent
+	last  lastAcks
 	// Messages given back here are survivable, however often they are delivered.
 	released recent
 
@@ -91,6 +92,10 @@ func (c *Conn) Consume(o ConsumerOptions) *Consumer {
 		ackWait: make(chan time.Duration), changed: make(chan struct{}, 1),
 		life: ctx, stop: cancel,
 		held: map[wire.ID]*Delivery{},
+		last: lastAcks{most: MaxAckPending},
+	}
+	if o.Ordered {
+		k.last.most = MaxOrderedPending
 	}
 	k.running.Go(func() { k.keepAlive(ctx) })
 	k.Resume()

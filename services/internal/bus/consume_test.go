@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -331,6 +332,64 @@ func TestALostAckIsRepeated(t *testing.T) {
 	}
 	if got := streamState(t, c.js, testNames.DeadStream()).Msgs; got != 0 {
 		t.Errorf("%d dead letters", got)
+	}
+}
+
+// What was acknowledged when the connection broke is acknowledged with the next, long
+// before the server would give it to somebody else.
+func TestALostAckIsRepeatedWithTheNextConnection(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, time.Hour)
+	p := startProxy(t, c.testServer)
+	k := c.consume(p.url())
+	const n = MaxAckPending / 2
+	c.fill(0, n, 10)
+	p.holdRequests(true)
+	for range 2 {
+		next(t, k).Ack()
+	}
+	p.cut()
+	for range n - 2 {
+		next(t, k).Ack()
+	}
+	eventually(t, "everything is acknowledged", c.empty)
+}
+
+// Messages of a durable that was made again have numbers that others had.
+func TestAcksOfAnotherDurableAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	c := startConsuming(t, time.Hour)
+	p := startProxy(t, c.testServer)
+	k := c.consume(p.url())
+	c.fill(0, 1, 10)
+	next(t, k).Ack()
+	eventually(t, "it is acknowledged", c.empty)
+	if err := c.js.DeleteStream(t.Context(), rawStream); err != nil {
+		t.Fatal(err)
+	}
+	createStreams(t, c.js, time.Hour, rawConfig())
+	c.fill(1, 1, 10)
+	d := next(t, k) // has the number that the first had
+	connects := k.conn.Connects()
+	p.cut()
+	eventually(t, "the connection is back", func() bool { return k.conn.Connects() > connects })
+	c.fill(2, 1, 10)
+	next(t, k).Ack() // the fetcher is at work again
+	if got := streamState(t, c.js, rawStream).Msgs; got == 0 {
+		t.Error("a message was acknowledged that nobody has answered for")
+	}
+	d.Ack()
+	eventually(t, "everything is acknowledged", c.empty)
+}
+
+func TestLastAcks(t *testing.T) {
+	t.Parallel()
+	a := lastAcks{most: 3}
+	for n := range 5 {
+		a.add(strconv.Itoa(n))
+	}
+	if diff := cmp.Diff([]string{"3", "4", "2"}, a.subjects); diff != "" || a.oldest != 2 {
+		t.Errorf("oldest at %d: %s", a.oldest, diff)
 	}
 }
 

@@ -79,6 +79,7 @@ func (d *Delivery) Open(buf []byte) ([]byte, error) {
 func (d *Delivery) Ack() {
 	k := d.consumer
 	if k.forget(d, &k.acked) {
+		k.last.add(d.msg.Reply())
 		k.answer("ack", d.msg.Ack())
 	}
 }

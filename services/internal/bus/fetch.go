@@ -64,6 +64,10 @@ func (k *Consumer) fetch(ctx context.Context, consumer *jetstream.Consumer) erro
 	if err != nil {
 		return fmt.Errorf("consumer %s: %w", k.o.Durable, err)
 	}
+	connects := k.conn.Connects()
+	if err := k.last.repeat(k.conn, info); err != nil {
+		return fmt.Errorf("repeat acknowledgements: %w", err)
+	}
 	wait := info.Config.AckWait
 	k.served.Store(int64(wait))
 	select {
@@ -88,7 +92,7 @@ func (k *Consumer) fetch(ctx context.Context, consumer *jetstream.Consumer) erro
 			return err //nolint:wrapcheck // Close was called
 		}
 		left += used
-		if k.conn.link.Load() == nil {
+		if k.conn.link.Load() == nil || k.conn.Connects() != connects {
 			return errAway
 		}
 	}
