@@ -60,6 +60,9 @@ func (i *Ingest) Say(p *app.Process) {
 	if url := i.DrainURL(p.Terminal); url != "" {
 		p.Say("drain URL", url)
 	}
+	if command := i.HerokuCommand(); command != "" {
+		p.Say("add a drain", command)
+	}
 	if file := i.SecretFile(); file != "" && !p.Terminal {
 		p.Say("", fmt.Sprintf("its secret is in %s, and is printed on a terminal", file))
 	}

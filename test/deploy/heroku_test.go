@@ -58,6 +58,16 @@ func slug(t *testing.T, app *herokuApp) string {
 	return dir
 }
 
+// typed runs a command in a shell whose heroku says what it was asked to do, and knows the
+// one config var.
+func typed(t *testing.T, command, secret string) string {
+	t.Helper()
+	return do(t, "", []string{"SECRET=" + secret}, "bash", "-euc", `heroku() {
+		if [ "$*" = "config:get DRAINLINE_DRAIN_SECRET --app my-logs" ]; then echo "$SECRET"; else echo "$*"; fi
+	}
+	`+command)
+}
+
 // Ingest runs as a dyno's web process: config vars and PORT, the configuration and the
 // authority of the branch, no file that it may write, and NATS elsewhere, that knows its key.
 func TestHeroku(t *testing.T) {
@@ -84,7 +94,7 @@ func TestHeroku(t *testing.T) {
 	door := port.Free(t)
 	_, number, _ := strings.Cut(door, ":")
 	vars := map[string]string{
-		"DRAINLINE_BUS__URL": "tls://" + address, "DRAINLINE_BUS__TLS__CA_FILE": "ca.pem", "DRAINLINE_INGEST__PUBLIC_URL": "https://logs.example.com",
+		"DRAINLINE_BUS__URL": "tls://" + address, "DRAINLINE_BUS__TLS__CA_FILE": "ca.pem", "DRAINLINE_INGEST__PUBLIC_URL": "https://my-logs-0123456789ab.herokuapp.com/", "DYNO": "web.1",
 		"DRAINLINE_BUS__NKEY": strings.TrimSpace(read(t, filepath.Join(server.keys, "ingest.nk"))), "DRAINLINE_DRAIN_SECRET": strings.Repeat("0a", 32),
 		"PORT": number, "HOME": "/app", "PATH": "/usr/bin:/bin",
 		"DRAINLINE_ADMIN__LISTEN": port.Free(t), // a dyno has 9600 for itself
@@ -111,7 +121,12 @@ func TestHeroku(t *testing.T) {
 	}
 	do(t, "", nil, "chmod", "755", dyno.image.root)
 	p := dyno.start(t)
-	p.Line(`drain URL\s+https://drain:\*\*\*@logs\.example\.com/logs`)
+	p.Line(`drain URL\s+https://drain:\*\*\*@my-logs-0123456789ab\.herokuapp\.com/logs`)
+	command := p.Line(`add a drain\s+(heroku drains:add .*)`)
+	if got, want := typed(t, command, vars["DRAINLINE_DRAIN_SECRET"]),
+		"drains:add https://drain:"+vars["DRAINLINE_DRAIN_SECRET"]+"@my-logs-0123456789ab.herokuapp.com/logs/APP --app APP\n"; got != want {
+		t.Errorf("%s does %s", command, got)
+	}
 	do(t, "", nil, drainline, "send", "http://drain:"+vars["DRAINLINE_DRAIN_SECRET"]+"@"+door+"/logs/shop", "--count", "50", "--quiet")
 	// Heroku kills what has not ended after 30 s, also when the bus is away.
 	server.Stop()
