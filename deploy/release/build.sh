@@ -19,6 +19,13 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 # Packages sort by their version: before the first tag it is below every one to come.
 export RELEASE=${VERSION#v}
 [[ $RELEASE =~ ^[0-9]+\.[0-9]+\.[0-9]+(-|$) ]] || RELEASE=0.0.0-g$RELEASE
+# The chart and the add-on say their version themselves, which is that of the release they come with.
+if [[ $VERSION =~ ^v[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
+	for file in deploy/helm/drainline/Chart.yaml deploy/splunk/TA-drainline/default/app.conf; do
+		said=$(sed -nE 's/^version( =|:) //p' "$file")
+		[ "$said" = "$RELEASE" ] || { echo "$file says version $said, this is $RELEASE: change it there, and tag that commit" >&2; exit 1; }
+	done
+fi
 stamp="-s -w -X github.com/drainline/drainline/services/internal/app.Version=$VERSION"
 
 work=$(mktemp -d)

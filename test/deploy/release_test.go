@@ -71,6 +71,17 @@ func buildRelease(t *testing.T, folder, umask string) string {
 	return filepath.Join(folder, "built")
 }
 
+// A tag that the chart and the add-on do not know is refused before anything is built.
+func TestReleaseOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "../../deploy/release/build.sh", filepath.Join(t.TempDir(), "built"))
+	cmd.Env = append(os.Environ(), "VERSION=v99.0.1")
+	out, err := cmd.CombinedOutput()
+	if want := "deploy/helm/drainline/Chart.yaml says version " + released + ", this is 99.0.1"; err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // digests are the files of a folder, each with its SHA-256.
 func digests(t *testing.T, folder string) map[string]string {
 	t.Helper()
