@@ -82,16 +82,30 @@ func (s *installation) apply(w topology) (said string) {
 // returns what they sent.
 func (s *installation) under(do func()) ledger {
 	s.t.Helper()
-	const rate = 1000
-	load := send(s.t, s.url, "--drains", "64", "--frames", "10", "--rate", strconv.Itoa(rate), "--no-loss-reports")
-	underWay := func() {
-		s.t.Helper()
-		before := lines(load.ledger)
-		eventually(s.t, "more is accepted", func() bool { return lines(load.ledger) > before+rate })
+	const drains = 64
+	load := send(s.t, s.url, "--drains", strconv.Itoa(drains), "--frames", "10", "--rate", "1000", "--no-loss-reports")
+	sent := func() map[string]int { // by each drain
+		by := map[string]int{}
+		for id := range readLedger(s.t, load.ledger) {
+			if drain, _, whole := strings.Cut(id, "-"); whole { // the last may still be written
+				by[drain]++
+			}
+		}
+		return by
 	}
-	underWay()
+	eventually(s.t, "something is accepted of each drain", func() bool { return lines(load.ledger) > 0 && len(sent()) >= drains })
 	do()
-	underWay()
+	// A drain that was refused comes again after up to five seconds.
+	before := sent()
+	eventually(s.t, "more is accepted of each drain", func() bool {
+		now := sent()
+		for drain, n := range before {
+			if now[drain] <= n {
+				return false
+			}
+		}
+		return true
+	})
 	load.signal(syscall.SIGTERM)
 	accepted := load.accepted()
 	for id, n := range accepted {
