@@ -82,8 +82,10 @@ func (s *installation) apply(w topology) (said string) {
 // returns what they sent.
 func (s *installation) under(do func()) ledger {
 	s.t.Helper()
-	const drains = 64
-	load := send(s.t, s.url, "--drains", strconv.Itoa(drains), "--frames", "10", "--rate", "1000", "--no-loss-reports")
+	// So many that each of three shards gets some, and no more a second than three servers
+	// that sync can take beside the other tests.
+	const drains, rate = 24, 240
+	load := send(s.t, s.url, "--drains", strconv.Itoa(drains), "--frames", "10", "--rate", strconv.Itoa(rate), "--no-loss-reports")
 	sent := func() map[string]int { // by each drain
 		by := map[string]int{}
 		for id := range readLedger(s.t, load.ledger) {
