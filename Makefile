@@ -8,8 +8,9 @@ MODULES := $(shell go list -m -f '{{.Dir}}')
 BIN     := $(CURDIR)/.bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X github.com/drainline/drainline/services/internal/app.Version=$(VERSION)
-# Go's cache of test results does not know that end-to-end tests run binaries built from other modules.
-FRESH    = $$([ "$$(basename $$m)" = test ] && echo -count=1)
+# Go's cache of test results does not know that end-to-end tests run binaries built from other modules. Their packages
+# run one after the other: each starts whole installations, which would take the disk from one another.
+FRESH    = $$([ "$$(basename $$m)" = test ] && echo -count=1 -p=1)
 # Ten minutes, as Go has it, are too few for a package of end-to-end tests on a small machine that is busy.
 TIMEOUT := -timeout 30m
 TOOLS   := $(addprefix $(BIN)/,buf cyclonedx-gomod gofumpt golangci-lint govulncheck licenses nfpm protoc-gen-go)
